@@ -147,7 +147,7 @@ def counter_of(kind: str, played_by: str) -> Iterator[Counter]:
     gateways: dict[str, Callable[..., Gateway]] = {"stripe": StripeGateway, "paddle": PaddleGateway}
     counters: dict[str, Callable[..., Gateway]] = {"stripe": StripeCounter, "paddle": PaddleCounter}
     with running(clock=lambda: START.timestamp()) as account:
-        gateway = gateways[kind](account.api_key, is_live=False, base_url=account.url, timeout_s=(5.0, 5.0))
+        gateway = gateways[kind](account.api_key, is_live=False, base_url=account.url, timeout_s=(60.0, 60.0))
         yield simulated(kind, account, gateway, counters[kind](account) if played_by == "proof" else None)
 
 

@@ -177,7 +177,7 @@ def test_of_many_requests_at_once_one_lists_a_mail(real_store: DynamoDBStore) ->
     order, barrier = uninformed(real_store), Barrier(6)
 
     def ask(number: int) -> LateInformationAsked:
-        barrier.wait(10)
+        barrier.wait(60)
         return asks(real_store, order, number + 1)
 
     with ThreadPoolExecutor(6) as pool:

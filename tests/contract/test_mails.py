@@ -78,7 +78,7 @@ def test_of_many_senders_at_once_one_sends(real_store: DynamoDBStore) -> None:
     postbox, barrier = Postbox(), Barrier(8)
 
     def deliver(_: int) -> MailResult:
-        barrier.wait(10)
+        barrier.wait(60)
         mail_id = list_confirmation(order.order_id, real_store, now=NOON)
         assert mail_id
         return send(real_store, mail_id, postbox)

@@ -25,7 +25,7 @@ def test_the_demo_ends_with_a_console_that_has_something_to_do() -> None:
             headers = {"Authorization": f"Bearer {address.fragment.removeprefix('token=')}"}
 
             def count(path: str, name: str) -> int:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                 connection.request("GET", path, headers=headers)
                 return len(json.loads(connection.getresponse().read())[name])
 
@@ -35,7 +35,7 @@ def test_the_demo_ends_with_a_console_that_has_something_to_do() -> None:
             assert json.loads(command("verify", "--json", port=port).stdout)["holds"] is True
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def test_the_demo_has_events_of_both_providers_that_cannot_be_booked() -> None:

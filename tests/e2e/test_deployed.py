@@ -118,7 +118,7 @@ def expected() -> dict[str, Any]:
             for story in stories():
                 for told in in_order(story):
                     assert deliver_locally(backend.gateway, told)[0] == 200
-            assert backend.gateway.stream.drain(30)
+            assert backend.gateway.stream.drain(60)
             assert backend.stripe.drain() == []
             return holds_of(DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection))
     finally:

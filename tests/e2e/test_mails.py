@@ -74,7 +74,7 @@ def test_what_is_bought_is_confirmed_by_a_mail(backend: LocalBackend, folder: Pa
     session = next(iter(backend.stripe.sessions.values()))
     backend.stripe.pay(session["id"])
     assert backend.stripe.drain() == []
-    backend.gateway.stream.drain(30)
+    backend.gateway.stream.drain(60)
     (mail,) = kept(folder)
     assert (mail.to, mail.subject) == ("ada@example.com", "Bestätigung Ihrer Bestellung: 1,000 credits")
     message = read(mail.path)

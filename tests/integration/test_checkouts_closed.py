@@ -90,7 +90,7 @@ def shop(request: pytest.FixtureRequest, webhooks: Webhooks) -> Iterator[Shop]:
     running: Callable[..., Any] = {"stripe": stripe, "paddle": paddle}[request.param].running
     gateways: dict[str, Callable[..., Gateway]] = {"stripe": StripeGateway, "paddle": PaddleGateway}
     with running(webhooks.url) as account:
-        gateway = gateways[request.param](account.api_key, is_live=False, base_url=account.url, timeout_s=(2.0, 2.0))
+        gateway = gateways[request.param](account.api_key, is_live=False, base_url=account.url, timeout_s=(60.0, 60.0))
         yield Shop(request.param, account, gateway, webhooks)
 
 

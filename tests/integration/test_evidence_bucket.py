@@ -28,7 +28,7 @@ def upload(url: str, body: bytes, method: str, content_type: str) -> int:
     """An upload as a browser does it: without credentials."""
     request = urllib.request.Request(url, body, {"Content-Type": content_type}, method=method)  # noqa: S310 - our engine
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             status: int = answer.status
     except urllib.error.HTTPError as refused:
         return refused.code

@@ -107,7 +107,7 @@ class House:
     meanwhile: Callable[[], None] = lambda: None  # what happens while one runs
 
     def send(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.server_address[1], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.server_address[1], timeout=60)
         connection.request(method, target, body or None, headers or {})
         response = connection.getresponse()
         reply = Reply(response.status, response.msg, response.read())
@@ -402,7 +402,7 @@ def test_a_token_opens_no_route_of_services_and_a_signature_none_of_customers(ho
 
 def bare(command: list[str]) -> str:
     """What a command prints."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout  # noqa: S603 - curl, on 127.0.0.1
+    return subprocess.run(command, capture_output=True, text=True, timeout=300).stdout  # noqa: S603 - curl, on 127.0.0.1
 
 
 @pytest.mark.parametrize("curl", [path for path in [shutil.which("curl")] if path])

@@ -44,7 +44,8 @@ Json = dict[str, Any]
 CATALOGUE = catalogue.load()
 STRIPE_KEY, PADDLE_KEY = "sk_test_gateways", "pdl_sdbx_apikey_gateways"
 TAG = "case_ada_1-1"
-TIMEOUT_S = (1.0, 0.3)
+TIMEOUT_S = (60.0, 60.0)
+IMPATIENT_S = (60.0, 0.5)  # of who is answered by silence
 RETURN_URL = "https://app.example.com/billing"
 THANKS, CREDITS = "https://app.example.com/thanks", "https://app.example.com/credits"
 OURS = {"account_id": "acct_ada", "order_id": "ord_1"}
@@ -120,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.calls.append(Call(self.command, url.path, query, content, headers))
         answer = self.server.answers.pop(0)
         if answer.content is None:
-            self.server.is_over.wait(10)
+            self.server.is_over.wait(60)
             self.close_connection = True
             return
         sent = answer.content if isinstance(answer.content, bytes) else json.dumps(answer.content).encode()
@@ -153,14 +154,19 @@ def provider() -> Iterator[Recorder]:
             server.shutdown()
 
 
+def patience_s(provider: Recorder) -> tuple[float, float]:
+    """How long to wait for a connection and for an answer, in seconds."""
+    return IMPATIENT_S if SILENCE in provider.answers else TIMEOUT_S
+
+
 def stripe_at(provider: Recorder) -> StripeGateway:
-    """Stripe's gateway, with little patience."""
-    return StripeGateway(STRIPE_KEY, is_live=False, base_url=provider.url, timeout_s=TIMEOUT_S)
+    """Stripe's gateway. It has little patience where silence is among the answers."""
+    return StripeGateway(STRIPE_KEY, is_live=False, base_url=provider.url, timeout_s=patience_s(provider))
 
 
 def paddle_at(provider: Recorder) -> PaddleGateway:
-    """Paddle's gateway, with little patience."""
-    return PaddleGateway(PADDLE_KEY, is_live=False, base_url=provider.url, timeout_s=TIMEOUT_S)
+    """Paddle's gateway, with the same patience."""
+    return PaddleGateway(PADDLE_KEY, is_live=False, base_url=provider.url, timeout_s=patience_s(provider))
 
 
 def order(provider: str, product_id: str = "pack_1000", currency: str = "EUR") -> tuple[Order, Product]:

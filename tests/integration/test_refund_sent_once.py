@@ -44,7 +44,7 @@ def provider(request: pytest.FixtureRequest, webhooks: Webhooks) -> Iterator[tup
         yield (
             request.param,
             account,
-            gateways[request.param](account.api_key, is_live=False, base_url=account.url, timeout_s=(2.0, 2.0)),
+            gateways[request.param](account.api_key, is_live=False, base_url=account.url, timeout_s=(60.0, 60.0)),
         )
 
 
@@ -115,7 +115,7 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
 def test_an_invoice_that_two_payment_intents_paid_is_refunded_from_both(webhooks: Webhooks, lost: int) -> None:
     """Stripe refuses more than one of them has left. Each gives its part, once, and all credits are taken."""
     with stripe.running(webhooks.url) as account:
-        gateway = StripeGateway(account.api_key, is_live=False, base_url=account.url, timeout_s=(2.0, 2.0))
+        gateway = StripeGateway(account.api_key, is_live=False, base_url=account.url, timeout_s=(60.0, 60.0))
         store, clock = webhooks.store, ShiftedClock()
         order = place_order(
             replace(ORDERED, provider="stripe", product_id="creator_monthly"),

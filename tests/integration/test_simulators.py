@@ -53,6 +53,7 @@ from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
 from tools.stories import Notification
 from tools.testing.fakes import FakeStore
+from tools.testing.waiting import wait_until
 
 Json = dict[str, Any]
 
@@ -158,7 +159,7 @@ def paddle_account(webhooks: Webhooks) -> Iterator[PaddleAccount]:
         yield account
 
 
-def stripe_client(account: StripeAccount, *, timeout_s: float = 5, retries: int = 0) -> stripe_sdk.StripeClient:
+def stripe_client(account: StripeAccount, *, timeout_s: float = 60, retries: int = 0) -> stripe_sdk.StripeClient:
     """Stripe's own client."""
     return stripe_sdk.StripeClient(
         stripe.LOCAL_KEY,
@@ -169,7 +170,7 @@ def stripe_client(account: StripeAccount, *, timeout_s: float = 5, retries: int 
 
 
 def paddle_client(
-    account: PaddleAccount, *, timeout_s: float = 5, key: str = paddle.LOCAL_KEY
+    account: PaddleAccount, *, timeout_s: float = 60, key: str = paddle.LOCAL_KEY
 ) -> paddle_billing.Client:
     """Paddle's own client."""
     options = paddle_billing.Options(environment=SimpleNamespace(base_url=account.url))
@@ -254,7 +255,7 @@ def refused_by_paddle(code: str, ask: Callable[[], Any]) -> Any:
 def ask(url: str, path: str, *, method: str = "POST", **headers: str) -> tuple[int, Json]:
     """A call without a package: what curl would do."""
     address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     body = headers.pop("body", "")
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
@@ -606,14 +607,16 @@ def test_a_stripe_key_keeps_refusals_but_not_wrong_parameters(stripe_account: St
 def test_a_stripe_key_in_use_is_a_conflict(stripe_account: StripeAccount) -> None:
     """Two at once with one key: one refund; the other is told to wait, and the package does that by itself."""
     intent = stripe_account.pay(buys_pack(stripe_client(stripe_account)).id)["payment_intent"]
-    stripe_account.fault("POST", "/v1/refunds", "slow", seconds=0.6)
+    stripe_account.fault("POST", "/v1/refunds", "slow", seconds=60)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(refunds, stripe_client(stripe_account), intent)
-        time.sleep(0.2)
+        wait_until(lambda: stripe_account.keys.are_in_use)
         with pytest.raises(stripe_sdk.APIError) as conflict:
             refunds(stripe_client(stripe_account), intent)
-        patient = refunds(stripe_client(stripe_account, retries=2), intent)
-        assert patient.id == slow.result().id
+        patient = pool.submit(refunds, stripe_client(stripe_account, retries=2), intent)
+        time.sleep(0.3)  # time for its first try
+        stripe_account.faults.close()
+        assert patient.result().id == slow.result().id
     error: Any = conflict.value
     assert (error.http_status, error.error.code) == (409, "idempotency_key_in_use")
     assert len(stripe_account.refunds) == 1
@@ -716,7 +719,10 @@ def test_an_answer_of_stripes_that_is_lost_was_a_refund(stripe_account: StripeAc
     """After a time-out the refund may be there: it is found by its metadata, and its key does not make another."""
     patient = stripe_client(stripe_account)
     intent = stripe_account.pay(buys_pack(patient).id)["payment_intent"]
-    for seconds, patience_s in ((0, 5), (5, 1)):  # the connection ends at once; or it stays silent longer than we wait
+    for seconds, patience_s in (
+        (0, 60),
+        (10, 1),
+    ):  # the connection ends at once; or it stays silent longer than we wait
         stripe_account.fault("POST", "/v1/refunds", "lost_after", seconds=seconds)
         with pytest.raises(stripe_sdk.APIConnectionError):
             refunds(stripe_client(stripe_account, timeout_s=patience_s), intent, f"refund:{seconds}", amount=100)
@@ -962,7 +968,10 @@ def test_what_is_asked_of_paddle_twice_is_done_twice(paddle_account: PaddleAccou
     client = paddle_client(paddle_account)
     paid = paddle_account.pay(transaction(client).id)
     (line,) = paid["details"]["line_items"]
-    for seconds, patience_s in ((0, 5), (5, 1)):  # the connection ends at once; or it stays silent longer than we wait
+    for seconds, patience_s in (
+        (0, 60),
+        (10, 1),
+    ):  # the connection ends at once; or it stays silent longer than we wait
         paddle_account.fault("POST", "/adjustments", "lost_after", seconds=seconds)
         with pytest.raises(requests.RequestException):
             part_refund(paddle_client(paddle_account, timeout_s=patience_s), paid["id"], line["id"], "300")
@@ -1143,6 +1152,6 @@ def test_a_person_pays_in_the_browser(stripe_account: StripeAccount, paddle_acco
 def test_the_command_has_help() -> None:
     """`--help` explains and ends well."""
     arguments = [sys.executable, "-m", "tools.simulators", "--help"]
-    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
+    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)  # noqa: S603 - ours
     assert result.returncode == 0
     assert "--deliver-to" in result.stdout

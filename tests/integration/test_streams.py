@@ -14,6 +14,7 @@ from tests.conftest import REGION
 from tools.devserver.patterns import checked, matches
 from tools.devserver.streams import TableStream
 from tools.template import TemplateError, parse, table_definition
+from tools.testing.waiting import PATIENCE_S, wait_until
 
 NEW_IMAGE = {"pk": {"S": "RECEIPT#x"}, "n": {"N": "5"}, "tags": {"SS": ["a", "b"]}, "gone": {"NULL": True}}
 RECORD = {"eventName": "INSERT", "dynamodb": {"NewImage": NEW_IMAGE}}
@@ -159,7 +160,7 @@ def test_a_functions_records_are_those_of_the_real_stream(bench: Bench) -> None:
     bench.client.put_item(TableName=bench.name, Item=item)
     bench.client.put_item(TableName=bench.name, Item={**item, "n": {"N": "2"}})
     bench.client.delete_item(TableName=bench.name, Key={"pk": {"S": "a"}})
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
     first, second, third = (record for batch in bench.batches["all"] for record in batch)
     assert [record["eventName"] for record in (first, second, third)] == ["INSERT", "MODIFY", "REMOVE"]
     assert first["dynamodb"]["NewImage"] == {"pk": {"S": "a"}, "body": {"B": "AP8="}, "n": {"N": "1"}}
@@ -174,7 +175,7 @@ def test_only_what_the_filter_lets_through_is_delivered_in_batches(bench: Bench)
     """In the order of the writes, never more than the batch's size."""
     for number in range(12):
         bench.put(f"k{number:02}", **({"wanted": "1"} if number % 2 else {}))
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
     assert bench.keys("some") == ["k01", "k03", "k05", "k07", "k09", "k11"]
     assert max(map(len, bench.batches["some"])) <= 4
     assert bench.keys("all") == [f"k{number:02}" for number in range(12)]
@@ -185,7 +186,7 @@ def test_a_failing_batch_is_halved_until_only_the_bad_record_is_given_up(bench: 
     gate = threading.Event()
 
     def behave(folder: str, batch: list[dict[str, Any]]) -> None:
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
         if folder == "some" and "bad" in keys(batch):
             raise ValueError("a bug")
 
@@ -194,7 +195,7 @@ def test_a_failing_batch_is_halved_until_only_the_bad_record_is_given_up(bench: 
         bench.put(key, wanted="1")
     time.sleep(0.1)
     gate.set()
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
     ((name, records),) = bench.stream.given_up
     assert (name, keys(records)) == ("SomeFunction.Known", ["bad"])
     alone = [batch for batch in bench.batches["some"] if keys(batch) == ["bad"]]
@@ -218,7 +219,7 @@ def test_a_function_may_say_which_records_failed(bench: Bench) -> None:
     bench.behave = behave
     for key in ("a", "x", "b"):
         bench.put(key)
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
     told = bench.keys("part")
     assert (told.count("a"), told.count("x")) == (1, 2)
     assert told.index("b") > told.index("x")
@@ -235,11 +236,11 @@ def test_a_failure_of_one_function_holds_up_no_other(bench: Bench) -> None:
 
     bench.behave = behave
     bench.put("a", wanted="1")
-    assert not bench.stream.drain(1.5)
+    wait_until(lambda: bench.batches["some"] and len(bench.batches["all"]) > 2)
+    assert not bench.stream.drain(0.1)
     assert bench.keys("some") == ["a"]
-    assert len(bench.batches["all"]) > 2
     fixed.set()
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
 
 
 def test_drain_waits_for_what_a_function_writes(bench: Bench) -> None:
@@ -253,7 +254,7 @@ def test_drain_waits_for_what_a_function_writes(bench: Bench) -> None:
 
     bench.behave = behave
     bench.put("a")
-    assert bench.stream.drain(20)
+    assert bench.stream.drain(PATIENCE_S)
     assert bench.keys("all") == ["a" + "x" * number for number in range(8)]
 
 
@@ -269,7 +270,7 @@ def test_nothing_is_lost_or_reordered_under_concurrent_writers(bench: Bench) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert bench.stream.drain(30)
+    assert bench.stream.drain(PATIENCE_S)
     records = [record["dynamodb"] for batch in bench.batches["all"] for record in batch]
     for name in "abcd":
         numbers = [int(one["NewImage"]["n"]["S"]) for one in records if one["Keys"]["pk"]["S"] == name]
@@ -287,5 +288,6 @@ def test_a_table_without_the_engine_is_told_once_and_does_no_harm(ministack: str
     )
     with ExitStack() as stack:
         stack.enter_context(stream.running())
-        assert not stream.drain(2.5)
+        wait_until(lambda: told)
+        assert not stream.drain(2.5)  # time for another poll or two
     assert len([text for text in told if "can't be read" in text]) == 1

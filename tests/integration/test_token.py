@@ -79,7 +79,7 @@ def printed(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
     names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "GROUPS_CLAIM", "SUPPORT_GROUP")
     kept = {name: value for name, value in os.environ.items() if name not in names}
     given = {**kept, "PYTHONPATH": path, "JWT_ISSUER": environment.ISSUER, "JWT_AUDIENCE": environment.AUDIENCE}
-    return subprocess.run(command, env={**given, **variables}, capture_output=True, text=True, timeout=60)  # noqa: S603
+    return subprocess.run(command, env={**given, **variables}, capture_output=True, text=True, timeout=300)  # noqa: S603
 
 
 def test_the_command_prints_one_token_and_nothing_else() -> None:

@@ -87,7 +87,7 @@ class Browser:
         """Write into what has the focus."""
         self.send("Input.insertText", text=text)
 
-    def wait_until(self, expression: str, timeout_s: float = 10) -> None:
+    def wait_until(self, expression: str, timeout_s: float = 60) -> None:
         """Wait until a JavaScript expression is true. Raise TimeoutError, with the text of the page."""
         end = time.monotonic() + timeout_s
         while not self._holds(expression):
@@ -169,6 +169,6 @@ def browser() -> Iterator[Browser]:
             yield Browser(to_browser, from_browser)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
             os.close(to_browser)
             os.close(from_browser)

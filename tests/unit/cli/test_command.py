@@ -39,7 +39,7 @@ def process(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
     path = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "ledger")))
     command = [sys.executable, "-m", "cli", *arguments]
     env = {**os.environ, "PYTHONPATH": path, **variables}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)  # noqa: S603 - ours
 
 
 def test_help_lists_every_command_and_explains_each() -> None:
@@ -63,7 +63,7 @@ def test_help_and_completion_do_not_load_the_aws_libraries() -> None:
         "CliRunner().invoke(billing, ['verify', '--help'])\nCliRunner().invoke(billing, ['completion', 'zsh'])\n"
         "print(sorted({'boto3', 'botocore', 'pynamodb', 'rich', 'ledger'} & sys.modules.keys()))"
     )
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300)  # noqa: S603 - ours
     assert (ran.stdout.strip(), ran.stderr) == ("[]", "")
 
 
@@ -191,5 +191,5 @@ def test_a_make_target_passes_its_variables_to_the_command(typed: list[str], run
     }
     env = {name: value for name, value in os.environ.items() if name not in outer}
     command = ["make", "--dry-run", "--silent", *done, *typed]
-    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
+    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)  # noqa: S603 - ours
     assert shlex.split(ran.stdout.replace("\\\n", " ")) == [".venv/bin/billing", *runs]

@@ -296,7 +296,7 @@ def test_an_event_of_an_unknown_type_is_answered_200_and_counted(
 
 def test_a_body_is_archived_beside_the_write(services: Runtime) -> None:
     """Neither ends before the other has begun: a delivery takes the longer of both, not the sum."""
-    meeting = threading.Barrier(2, timeout=5)
+    meeting = threading.Barrier(2, timeout=60)
 
     class Meeting(FakeStore):
         def commit(self, commit: Commit) -> Refusal | None:

@@ -60,7 +60,7 @@ def test_reading_stops_soon_where_one_segment_fails(error: type[BaseException]) 
             if segment == 0:
                 failed.set()
                 raise error
-            failed.wait(10)
+            failed.wait(60)
             while True:
                 yield self.items[segment % segments]
 

@@ -234,7 +234,7 @@ def test_workers_book_the_expiries_of_several_accounts_at_once() -> None:
 
         def read(self, names: Keys) -> Snapshot:
             if names.accounts:
-                self.barrier.wait(10)
+                self.barrier.wait(60)
             return super().read(names)
 
     store = Meeting()

@@ -234,7 +234,7 @@ def test_workers_act_at_once_and_report_from_one_thread() -> None:
             threads.add(current_thread())
 
     def act(name: str) -> str:
-        barrier.wait(10)
+        barrier.wait(60)
         if name == "b":
             raise KeyError(name)
         return name
@@ -270,7 +270,7 @@ def test_a_lane_that_hangs_leaves_the_others_their_workers() -> None:
 
     def act(job: Job) -> None:
         if job.lane == "stripe":
-            assert responded.wait(10)
+            assert responded.wait(60)
             return
         sent.append(job.name)
         if len(sent) == len(others):

@@ -59,6 +59,12 @@ class Keys:
                 raise KeyInUse
             return record.response
 
+    @property
+    def are_in_use(self) -> bool:
+        """Return whether a request with a key is being executed."""
+        with self._lock:
+            return any(record.response is None for record in self._records.values())
+
     def complete(self, key: str, response: Response | None) -> None:
         """Store the response of a key. None frees the key, as nothing was executed."""
         with self._lock:
