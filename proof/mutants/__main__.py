@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.paper import paper
+from proof.mutants.deployment import MODULE, read_code
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, learn
 from proof.mutants.suites import LAYERS, AnyMutant, all_mutants, files_of, layer_of, modules_of, trial_of
@@ -89,6 +90,8 @@ def _try_all(waiting: list[Trial], kept: Kept, tests: Suite) -> list[Told]:
     told = []
     if not any("/dynamodb/" in str(trial.mutant.path) for trial in waiting):  # moto takes ten times as long
         tests = replace(tests, items={name: tests.items[name] for name in tests.over_one_store("")})
+    if any(trial.mutant.module == MODULE for trial in waiting):
+        read_code()
     for _ in _shown(learn(tests, AT_ONCE), "tests", len(tests.items)):
         pass
     if tests.learned.failed:

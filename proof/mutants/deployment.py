@@ -14,7 +14,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from tools.engines import ROOT
 from tools.template import FILE, TEMPLATE_VARIABLE, load
+from tools.testing.reach import calls_of
 
 MODULE = "template.yaml"
 
@@ -72,6 +74,11 @@ class TemplateMutant:
         """Names it, wherever it stands in the file."""
         return f"{self.module} {self.where}: {self.mutation}"
 
+    @property
+    def readers(self) -> frozenset[str]:
+        """The tests. Whatever else reads the template reads it again when it is asked."""
+        return frozenset({"tests"})
+
     def plant_in(self, functions: Sequence[FunctionType]) -> bool:
         """It is in no function."""
         del functions
@@ -95,6 +102,12 @@ def template_mutants(path: Path = FILE) -> list[TemplateMutant]:
         if place[0] in {"Resources", "Globals"}:
             found.append(TemplateMutant(place, mutation, _with(template, place, content)))
     return found
+
+
+def read_code() -> None:
+    """Read from the code what each function comes to: a wrong in the template does not change it, and it takes long."""
+    for path in (ROOT / "functions").glob("*/app.py"):
+        calls_of(path.parent.name)
 
 
 _GONE = object()

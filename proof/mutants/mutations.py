@@ -16,7 +16,7 @@ from typing import Any
 
 from proof.mutants.guards import guards_dropped
 from proof.mutants.places import Around, Place, replaced
-from proof.mutants.planting import Planted, give
+from proof.mutants.planting import OURS, Planted, give
 
 _COMPARED = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -87,6 +87,11 @@ class Mutant:
         else:
             getattr(parent, field)[position] = self.instead
         return compile(ast.fix_missing_locations(self.tree), self.path, "exec")
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """All of our code may import the module."""
+        return OURS
 
     def plant_in(self, functions: Sequence[FunctionType]) -> bool:
         """Give these functions the code that has the wrong. Return whether they can have it."""

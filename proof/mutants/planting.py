@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType, ModuleType
 
+OURS = frozenset({"ledger", "tests", "tools", "functions"})
+"""The packages of our code."""
+
 
 def give(functions: Sequence[FunctionType], module: CodeType) -> bool:
     """Give functions their code in another version of their module. Return whether each has it now."""

@@ -27,10 +27,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import hypothesis
 import pytest
 
+from proof.mutants.planting import OURS
 from tools.engines import ROOT, die_with_parent
 
 _T = TypeVar("_T")
-_OURS = {"ledger", "tests", "tools", "functions"}
 _NOT_OURS = ("boto3", "moto", "pynamodb.connection", "aws_lambda_powertools.metrics", "stripe", "paddle_billing.Client")
 _ENGINES = {"ministack", "dynamodb_local", "dynamodb-local"}
 _MOST_MEMORY = 4 * 1024**3
@@ -61,6 +61,10 @@ class Wrong(Protocol):
     @property
     def function(self) -> Function | None:
         """Which function has it in its body. None: no function."""
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """The packages that have what is wrong from their import: they are imported anew."""
 
     def plant_in(self, functions: Sequence[FunctionType]) -> bool:
         """Give these functions the code that has the wrong. Return whether they can have it."""
@@ -309,7 +313,8 @@ def _file(item: pytest.Item) -> str:
 def _tried_anew(trial: Trial, seconds: Mapping[str, float], compiled: str, said: dict[str, Any]) -> int:
     """Import our code anew and run file after file: most mutants fall in the first, and no other need be read."""
     sys.pycache_prefix, sys.dont_write_bytecode = compiled, False
-    for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
+    readers = trial.mutant.readers if trial.mutant else OURS
+    for name in [name for name in sys.modules if name.partition(".")[0] in readers]:
         del sys.modules[name]
     if trial.mutant:
         trial.mutant.plant_anew()

@@ -2,13 +2,14 @@
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from proof.mutants import run
-from proof.mutants.deployment import template_mutants
+from proof.mutants.deployment import TemplateMutant, template_mutants
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
@@ -16,6 +17,7 @@ from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, source
 from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 from proof.work import Work
 from tools.engines import ROOT
+from tools.template import load
 
 CODE = '''
 """Prose is left alone."""
@@ -101,7 +103,7 @@ def tried(*trials: Trial) -> list[Told]:
     return with_tests(files, modules, lambda read: list(read.tried(trials)))
 
 
-def fate_of(found: Mutant | None, *tests: str) -> Fate:
+def fate_of(found: Mutant | TemplateMutant | None, *tests: str) -> Fate:
     """What becomes of it."""
     (told,) = tried(Trial(found, tests))
     return told.fate
@@ -260,6 +262,13 @@ def test_a_wrong_in_the_template_is_told() -> None:
     assert {str(one.trial.mutant): one.fate for one in tried(*trials)} == {
         wrongs[name].name: Fate.KILLED for name in chosen
     }
+
+
+def test_a_template_that_says_the_same_is_no_wrong() -> None:
+    """The tests that read it anew hold: it is the wrong that they tell."""
+    (anything, *_) = template_mutants()
+    same = replace(anything, template=load())
+    assert fate_of(same, "tests/unit/tools/test_template_events.py") is Fate.SURVIVED
 
 
 def test_the_process_that_tries_mutants_runs_other_tests_as_before() -> None:
