@@ -20,6 +20,7 @@ from ledger.dynamodb.connection import PlainConnection
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.runtime import Runtime, runtime
+from ledger.usecases import transaction
 from tests.light_moto import lighten
 from tools import engines
 from tools.orders import place_orders_of
@@ -217,12 +218,19 @@ def few_shards() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have transactions wait for a slow machine: what is true of a race does not depend on its speed."""
+    monkeypatch.setattr(transaction, "PATIENCE_S", 60.0)
+
+
 @pytest.fixture(params=["fake", pytest.param("moto", marks=pytest.mark.moto), "ministack", "dynamodb-local"])
 def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Each store that keeps the port's promise: the same tests run over all of them.
 
     Over moto for the mutants alone, which ask no engine: `make test` has the real ones.
     """
+    request.getfixturevalue("patient")
     match request.param:
         case "fake":
             yield FakeStore()
@@ -236,7 +244,7 @@ def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 @pytest.fixture
-def real_store(dynamodb_local: str) -> DynamoDBStore:
+def real_store(dynamodb_local: str, patient: None) -> DynamoDBStore:  # noqa: ARG001 - it has its effect
     """A store on the reference engine."""
     return store_at(dynamodb_local)
 
