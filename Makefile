@@ -68,8 +68,9 @@ mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=�
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(JSON)
 
 # Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.
+# The part of the emulator runs what is built.
 .PHONY: bench
-bench: .venv/.installed .venv-ministack/.installed .venv-peers/.installed ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [PAGE=1] [FORMAT=json]
+bench: .venv/.installed .venv-ministack/.installed .venv-peers/.installed $(if $(findstring emulator,$(or $(PART),emulator)),build .venv-runtime/.installed) ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [PAGE=1] [FORMAT=json]
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m bench $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(ITEMS),--items $(ITEMS)) \
 		$(if $(DUE),--due $(DUE)) $(if $(RENEWALS),--renewals $(RENEWALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PAGE),--page) $(JSON)
 
@@ -110,7 +111,7 @@ build: .venv-sam/.installed ## Build for Lambda, and import each function and la
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
 
 runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, run that under Lambda's own runtime, and deploy it
-	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py tests/e2e/test_deployed.py $(ARGS)
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py tests/e2e/test_bench_emulator.py tests/e2e/test_deployed.py $(ARGS)
 
 clients: .venv-ministack/.installed .venv-clients/.installed .clients/.installed ## Lint the API's description, use generated clients, and compare the console's library
 	@$(PYTHON) -m pytest -m clients tests/e2e/test_clients.py $(ARGS)

@@ -5,6 +5,7 @@ Exit codes: 0 all is within its budget; 1 something exceeds it; 2 the engine can
 
 import argparse
 import json
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -14,15 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench import cost, growth, history, hot, jobs, throughput
+from bench import cost, emulator, growth, history, hot, jobs, throughput
 from bench.report import Advance, Report, put_on_page
 from cli.paper import paper
 from tools.devserver import environment
 from tools.engines import ENGINES, ROOT, EngineError
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("jobs", "growth", "history", "hot", "cost", "throughput")
-ON_PAGE = {"hot", "cost", "growth", "history", "throughput"}
+PARTS = ("jobs", "growth", "history", "hot", "emulator", "cost", "throughput")
+ON_PAGE = {"hot", "emulator", "cost", "growth", "history", "throughput"}
 _OF_THE_LARGE = 20
 
 
@@ -52,6 +53,9 @@ def main() -> int:
         minutes=arguments.minutes,
     )
     environment.use_local_credentials()
+    began = (
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, {_load()} before"
+    )
     try:
         reports = _measured(arguments.part or PARTS, options)
     except KeyboardInterrupt:
@@ -60,13 +64,17 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 2
     if arguments.page:
-        hot_ones = [report for report in reports if report.part in ON_PAGE]
-        put_on_page(PAGE, hot_ones, f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, two cores.")
+        put_on_page(PAGE, [report for report in reports if report.part in ON_PAGE], f"{began}, {_load()} after it.")
     if arguments.json:
         print(json.dumps([report.as_json() for report in reports], indent=2))
     else:
         _print(reports)
     return 1 if any(report.exceeded for report in reports) else 0
+
+
+def _load() -> str:
+    """Return how many processes want a core: more of them than cores widen the spread."""
+    return f"a load of {os.getloadavg()[0]:.1f}"
 
 
 def _measured(parts: list[str] | tuple[str, ...], options: jobs.Options) -> list[Report]:
@@ -86,6 +94,7 @@ RUN = {
     "growth": growth.run,
     "history": history.run,
     "hot": hot.run,
+    "emulator": emulator.run,
     "cost": cost.run,
     "throughput": throughput.run,
 }
@@ -95,7 +104,7 @@ def _print(reports: list[Report]) -> None:
     console = paper()
     for report in reports:
         console.print(report.table())
-        console.print()
+        console.print(Text("\n".join(["", *report.plot(), ""] if report.plotted else "")))
         for line in report.exceeded:
             console.print(Text(f"✗ {line}"))
 

@@ -9,12 +9,10 @@ from tools.devserver.environment import AUDIENCE, ISSUER, REGION
 from tools.signing import LOCAL_SECRETS
 
 
-@contextlib.contextmanager
-def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measured: bool = False) -> Iterator[Runtime]:
-    """Give the functions of this process a runtime, without metrics unless `is_measured`."""
-    os.environ |= {
+def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str]:
+    """Return the environment of functions whose secrets are in it, and that archive no bodies."""
+    return {
         "TABLE_NAME": table,
-        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_REGION": REGION,
         "PROVIDER_MODE": "test",
         "JWT_ISSUER": ISSUER,
@@ -25,6 +23,12 @@ def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measu
         "POWERTOOLS_LOG_LEVEL": log_level,
         **{f"{provider.upper()}_SIGNING_SECRETS": secret for provider, secret in LOCAL_SECRETS.items()},
     }
+
+
+@contextlib.contextmanager
+def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measured: bool = False) -> Iterator[Runtime]:
+    """Give the functions of this process a runtime, without metrics unless `is_measured`."""
+    os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, **variables(table, log_level, is_measured=is_measured)}
     runtime.cache_clear()
     try:
         yield runtime()

@@ -37,6 +37,7 @@ from tools.orders import place_orders_of
 from tools.stories import Notification, stories
 
 WARM = "× the floor"
+PLOTTED = (WARM, "from", "to")
 WARM_BUDGET = 1.6
 REFUSED = "× stripe-python"
 REFUSED_BUDGET = {"missing": 0.25, "malformed": 0.25, "stale": 0.25, "wrong": 1.0}
@@ -165,7 +166,8 @@ def _deliver(notification: Notification) -> dict[str, Any]:
 
 
 def _warm(recorded: list[Recorded], advance: Advance) -> Report:
-    report = Report("hot", f"Own CPU of a delivery, the engine answered inside the process; at most {WARM_BUDGET}")
+    title = f"Own CPU of a delivery, the engine answered inside the process; at most {WARM_BUDGET}"
+    report = Report("hot", title, plotted=PLOTTED)
     for one in recorded:
         with both(one) as (ours, floor):
             ratios = _ratios(ours, floor, advance)
@@ -290,8 +292,8 @@ def _refused(one: Recorded, advance: Advance) -> Report:
 
 def _processes(recorded: list[Recorded], asked: list[Asked], advance: Advance) -> list[Report]:
     """Compare whole processes with what is deployed on their path: from the start to the first answer, and memory."""
-    cold = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}")
-    api = Report("hot", "The same of a function of the API, whose floor checks no signature")
+    cold = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}", plotted=PLOTTED)
+    api = Report("hot", "The same of a function of the API, whose floor checks no signature", plotted=PLOTTED)
     memory = Report("hot", f"Memory of a process; at most {MEMORY_BUDGET}")
     with tempfile.TemporaryDirectory() as scratch:
         try:

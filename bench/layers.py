@@ -45,13 +45,8 @@ def as_it_is() -> Built:
 
 def build(scratch: Path) -> Built:
     """Build both into a folder. Raise NoPython."""
-    python = shutil.which("python3.13")
-    if python is None:
-        raise NoPython("A cold start is measured with python3.13, the functions' own: put it on PATH, and try again.")
-    bench, function, stock = scratch / "bench", scratch / "function", scratch / "stock"
-    (bench / "bench").mkdir(parents=True)
-    for name in ("__init__.py", "cold.py", "floor.py"):
-        shutil.copy(_ROOT / "bench" / name, bench / "bench")
+    python, floor = _python(), build_floor(scratch)
+    function = scratch / "function"
     for name in ("payment_succeeded", "read_account", "record_usage"):
         shutil.copytree(_ROOT / "functions" / name, function / "functions" / name)
     layers = []
@@ -61,14 +56,37 @@ def build(scratch: Path) -> Built:
         target = f"build-{folder.title()}Layer"
         _run("make", "--silent", "-C", str(_ROOT / "layers" / folder), target, f"ARTIFACTS_DIR={artifacts}", here)
         layers.append(artifacts / "python")
+    _compile(python, function)
+    return Built(python, (floor[0], function, *reversed(layers)), floor)
+
+
+def build_floor(scratch: Path) -> tuple[Path, Path]:
+    """Build into a folder what the floor has on its path: this package's files for it, and stock botocore.
+
+    Raise NoPython.
+    """
+    python = _python()
+    bench, stock = scratch / "bench", scratch / "stock"
+    (bench / "bench").mkdir(parents=True)
+    for name in ("__init__.py", "cold.py", "floor.py", "floor_handler.py", "empty_handler.py"):
+        shutil.copy(_ROOT / "bench" / name, bench / "bench")
     requirements = scratch / "floor.txt"
     requirements.write_text(_of_the_floor((_ROOT / "layers" / "dependencies" / "requirements.txt").read_text()))
     install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes", "--no-deps"]
     _run(*install, "--requirement", str(requirements), "--target", str(stock))
-    _run(
-        python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(stock), str(bench), str(function)
-    )
-    return Built(python, (bench, function, *reversed(layers)), (bench, stock))
+    _compile(python, stock, bench)
+    return bench, stock
+
+
+def _python() -> str:
+    python = shutil.which("python3.13")
+    if python is None:
+        raise NoPython("A cold start is measured with python3.13, the functions' own: put it on PATH, and try again.")
+    return python
+
+
+def _compile(python: str, *folders: Path) -> None:
+    _run(python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *map(str, folders))
 
 
 def _of_the_floor(requirements: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -95,6 +97,49 @@ class Played:
             raise ValueError(f"{_operation_of(request)} was sent, {call.operation} was recorded")
         headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "0"})
         return AWSResponse(request.url, call.status, headers, Body(call.body))
+
+
+class Served:
+    """DynamoDB, answered over HTTP with the responses of one delivery, over and over: for another process."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls = calls
+        self.count = 0
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # the connection stays open, as the engine's does
+            wbufsize = -1  # a response is one packet: the second of two would wait for the first one's receipt
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                call = served._next(self.headers["X-Amz-Target"].rpartition(".")[2])
+                self.send_response(call.status)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Length", str(len(call.body)))
+                self.end_headers()
+                self.wfile.write(call.body)
+
+            def log_message(self, *_: object) -> None:
+                """Write nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _next(self, operation: str) -> Call:
+        call = self._calls[self.count % len(self._calls)]
+        if operation != call.operation:
+            return Call(operation, {}, 400, b'{"__type": "ValidationException", "message": "It was not recorded."}')
+        self.count += 1
+        return call
+
+    def __enter__(self) -> "Served":
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def as_json(calls: list[Call]) -> list[dict[str, Any]]:

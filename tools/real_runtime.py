@@ -1,7 +1,7 @@
-"""Run a built function under Lambda's own runtime: AWS's interface emulator (from the SAM CLI) around `awslambdaric`.
+"""Run a function under Lambda's own runtime: AWS's interface emulator (from the SAM CLI) around `awslambdaric`.
 
-Only the built function and the built layers are on its path. Differences to AWS: memory has no limit, and the task
-folder is writable. The emulator crashes on two concurrent invocations, so a lock serializes them.
+A built function has only its folder and the built layers on its path. Differences to AWS: memory has no limit, and the
+task folder is writable. The emulator crashes on two concurrent invocations, so a lock serializes them.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tools import engines
 from tools.check_build import BUILD, BuiltLayers
 from tools.devserver import environment
-from tools.template import functions, layers_of
+from tools.template import functions, layers_of, load
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
@@ -42,8 +42,9 @@ class FunctionFailed(Exception):
 class RealRuntime:
     """One running function."""
 
-    def __init__(self, function: str, port: int, log: Path, timeout_s: int) -> None:
+    def __init__(self, function: str, emulator: int, port: int, log: Path, timeout_s: int) -> None:
         self.function = function
+        self._emulator = emulator  # its process id
         self._port = port
         self._log = log
         self._timeout_s = timeout_s
@@ -64,6 +65,12 @@ class RealRuntime:
             raise FunctionFailed(f"{self.function}: {result['errorType']}: {result.get('errorMessage')}")
         return result
 
+    def process_id(self) -> int:
+        """Return the id of the function's process: the emulator's only child, since the first invocation."""
+        threads = Path(f"/proc/{self._emulator}/task").iterdir()
+        (child,) = (child for thread in threads for child in (thread / "children").read_text().split())
+        return int(child)
+
     def log(self) -> str:
         """Return the output of the function and the emulator so far."""
         return self._log.read_text(errors="replace")
@@ -74,21 +81,41 @@ class RealRuntime:
         return float(found[1]) if found else None
 
 
+def built_template() -> dict[str, Any]:
+    """Return the template that `sam build` wrote. Raise RuntimeMissing."""
+    if not (BUILD / "template.yaml").exists():
+        raise RuntimeMissing("Nothing is built: run `make build`.")
+    return load(BUILD / "template.yaml")
+
+
 @contextlib.contextmanager
 def running(
     template: dict[str, Any], layers: BuiltLayers, function: str, variables: Mapping[str, str], endpoint: str
 ) -> Iterator[RealRuntime]:
     """Yield one built function, ready to be invoked. `endpoint` replaces AWS. Raise RuntimeMissing, FunctionFailed."""
-    emulator = _emulator()
     properties = {**template["Globals"]["Function"], **functions(template)[function]}
+    path = (BUILD / function, *map(layers.path, layers_of(template, function)))
+    with emulated(function, properties, path, variables, endpoint) as real:
+        yield real
+
+
+@contextlib.contextmanager
+def emulated(
+    name: str, properties: Mapping[str, Any], path: Sequence[Path], variables: Mapping[str, str], endpoint: str
+) -> Iterator[RealRuntime]:
+    """Yield a function of these properties (as in the template). Its own folder is the first one of its path.
+
+    `endpoint` replaces AWS. Raise RuntimeMissing, FunctionFailed.
+    """
+    emulator = _emulator()
     address, runtime_api = (f"127.0.0.1:{engines.free_port()}" for _ in range(2))
     settings = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "TZ": ":UTC",
-        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / function, *map(layers.path, layers_of(template, function))))),
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
         "PYTHONDONTWRITEBYTECODE": "1",  # no files are added to the build
-        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
         "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"].get("LogFormat", "Text"),
@@ -105,7 +132,7 @@ def running(
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                cwd=BUILD / function,
+                cwd=path[0],
                 env={**settings, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -115,7 +142,7 @@ def running(
         port = int(address.rpartition(":")[2])
         try:
             _wait_until_open(process, port, log)
-            yield RealRuntime(function, port, log, properties["Timeout"])
+            yield RealRuntime(name, process.pid, port, log, properties["Timeout"])
         finally:
             process.terminate()
             try:
@@ -126,14 +153,12 @@ def running(
 
 
 def _emulator() -> Path:
-    """Return the emulator's path. Raise RuntimeMissing if the emulator, the runtime or the build is missing."""
+    """Return the emulator's path. Raise RuntimeMissing if the emulator or the runtime is missing."""
     if platform.system() != "Linux":
         raise RuntimeMissing("Lambda's runtime runs only on Linux.")
     found = sorted(ROOT.glob(f".venv-sam/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"))
     if not found or not PYTHON.exists():
         raise RuntimeMissing("Lambda's runtime is not installed: run `make runtime`.")
-    if not (BUILD / "template.yaml").exists():
-        raise RuntimeMissing("Nothing is built: run `make build`.")
     return found[-1]
 
 

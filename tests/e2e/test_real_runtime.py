@@ -21,11 +21,11 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb.store import DynamoDBStore
 from tests.conftest import REGION
 from tests.unit.dynamodb.golden_items import FOLDER as GOLDEN
-from tools.check_build import BUILD, BuiltLayers
+from tools.check_build import BuiltLayers
 from tools.devserver.cloud import Cloud, create_resources
 from tools.ledger import read_world
 from tools.orders import place_orders_of
-from tools.real_runtime import FunctionFailed, RealRuntime, running
+from tools.real_runtime import FunctionFailed, RealRuntime, built_template, running
 from tools.signing import LOCAL_SECRETS, headers, signed_again
 from tools.statement import statement
 from tools.stories import EVENTS, Notification, read_notification, stories
@@ -54,7 +54,7 @@ Invoke = Callable[[str], RealRuntime]
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
     """The template that `sam build` wrote."""
-    return load(BUILD / "template.yaml")
+    return built_template()
 
 
 @pytest.fixture(scope="module")

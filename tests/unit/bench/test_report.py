@@ -95,13 +95,16 @@ def test_the_benchmark_imports_no_test() -> None:
 
 
 def test_a_report_takes_the_place_of_the_one_before_it_on_a_page(tmp_path: Path) -> None:
-    """Between the marks, and nothing else changes; a page without marks is refused."""
+    """Between the marks of its part, and nothing else changes; a page without them is refused."""
     page = tmp_path / "page.md"
-    page.write_text("Before\n<!-- measured -->\nold\n<!-- end of measured -->\nAfter\n", "utf-8")
+    page.write_text(
+        "Before\n<!-- measured: hot -->\nold\n<!-- end of hot -->\n<!-- measured: cost -->\n$9\n<!-- end of cost -->\n",
+        "utf-8",
+    )
     put_on_page(page, [Report("hot", "Own CPU", [{"delivery": "refund", "calls": 3, "× the floor": 1.5}])], "Today.")
     assert page.read_text("utf-8").splitlines() == [
         "Before",
-        "<!-- measured -->",
+        "<!-- measured: hot -->",
         "Today.",
         "",
         "**Own CPU**",
@@ -109,9 +112,32 @@ def test_a_report_takes_the_place_of_the_one_before_it_on_a_page(tmp_path: Path)
         "| delivery | calls | × the floor |",
         "| --- | ---: | ---: |",
         "| refund | 3 | 1.50 |",
-        "<!-- end of measured -->",
-        "After",
+        "<!-- end of hot -->",
+        "<!-- measured: cost -->",
+        "$9",
+        "<!-- end of cost -->",
     ]
-    page.write_text("Nothing here", "utf-8")
     with pytest.raises(ValueError, match="has no place"):
-        put_on_page(page, [], "Today.")
+        put_on_page(page, [Report("growth", "Lots")], "Today.")
+
+
+def test_each_part_of_the_page_has_its_place() -> None:
+    """`PAGE=1` writes all of them."""
+    text = command.PAGE.read_text("utf-8")
+    assert {part for part in command.PARTS if f"<!-- measured: {part} -->" in text} == command.ON_PAGE
+
+
+def test_a_plot_shows_each_ratio_between_its_quartiles() -> None:
+    """On one scale from zero to the largest, also where the ratio itself lies beside the quartiles."""
+    rows = [
+        {"delivery": "pack", "provider": "stripe", "calls": 1, "×": 1.5, "from": 1.0, "to": 2.0},
+        {"delivery": "refund", "provider": "paddle", "calls": 3, "×": 0.5, "from": 1.0, "to": 1.0},
+    ]
+    report = Report("hot", "Own CPU", rows, plotted=("×", "from", "to"))
+    assert report.plot() == [
+        "pack stripe   " + " " * 30 + "├" + "─" * 14 + "●" + "─" * 14 + "┤",
+        "refund paddle " + " " * 15 + "●" + " " * 14 + "┤",
+        " " * 14 + "0" + "2.00".rjust(60),
+    ]
+    assert report.markdown().splitlines()[-5:] == ["```text", *report.plot(), "```"]
+    assert Report("hot", "Own CPU", rows).plot() == []
