@@ -30,6 +30,7 @@ from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.latest_orders import latest_orders
 from ledger.usecases.looks import record_look
 from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.timeline import LineKind, timeline
@@ -110,7 +111,7 @@ def find_accounts(
     responses=documented_problems(SupportAccountResponse, 404),
 )
 def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
-    """Return balance, lots, holds, flags, open cases and disputes, subscriptions, debt, and what waits for a person."""
+    """Return balance, lots, holds, flags, open cases and disputes, subscriptions, orders, debt, and what waits."""
     here, person, owner = services(), support(app), AccountId(account_id)
     key, now = contact_key(owner), here.now()
     stored = here.store.read(Keys(accounts=frozenset({owner}), documents=frozenset({key})))
@@ -124,6 +125,7 @@ def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
         stored.document(key, Contact),
         waiting,
         open_disputes_of(account, here.store),
+        latest_orders(owner, here.store),
         explain_balance(owner, here.store),
         now,
         is_debt_withheld=here.config.is_debt_withheld,

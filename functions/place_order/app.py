@@ -25,7 +25,7 @@ from ledger.api.responses.orders import ConsentResponse, OrderResponse
 from ledger.domain.contacts import known_language
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import OrderId
-from ledger.domain.orders import Consent, ShownInformation
+from ledger.domain.orders import Consent, RenewalConsent, RenewalTerms, ShownInformation
 from ledger.policy import withdrawal
 from ledger.usecases import consents
 from ledger.usecases.contacts import Address
@@ -50,12 +50,15 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
 
     An older checkout of the same subscription is closed: its `checkout_url` can't be paid any more.
 
+    A plan is refused with 422 where its law wants a consent to the renewal terms, and `renewal_consent` is missing.
+
     Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider, or
     was just paid for in another checkout), `account-in-debt`, and `account-in-review` (a person looks at the account
     first, because the price of used credits went back by law more than once).
     """
     here, now, person = services(), services().now(), caller(app)
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
+    agreed = request.renewal_consent
     language = known_language(request.language or "", *accepted_languages(app))
     text = request.information or request.consent
     shown = _shown(text, language, now) if text else None
@@ -73,6 +76,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
             policy_version=request.policy_version,
             consent=consent,
             shown=shown,
+            renewal_consent=RenewalConsent(given_at=now, **agreed.model_dump()) if agreed else None,
             key=idempotency_key,
             fingerprint=request.fingerprint(),
             email=person.email,
@@ -86,6 +90,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         cancel_url=here.config.cancel_url,
         now=now,
         lock_days=lock_days,
+        needs_renewal_consent=request.country in here.policy.law.renewal_consent_countries(now.date()),
         debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
         limits=here.policy.request_limits,
@@ -138,8 +143,8 @@ def give_consent(
 
 def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) -> ShownInformation:
     """Return what the buyer was shown. A page that names no text of its own has shown that of the consent."""
-    policy = services().policy
-    charge = text.first_charge if isinstance(text, InformationInput) else None
+    policy, page = services().policy, text if isinstance(text, InformationInput) else None
+    charge, renewal = page.first_charge if page else None, page.renewal if page else None
     return ShownInformation(
         policy_version=policy.version,
         text_version=text.text_version,
@@ -148,6 +153,9 @@ def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) 
         at=now,
         first_charge_minor=charge.amount_minor if charge else None,
         first_charge_on=charge.charged_on if charge else None,
+        button_label=page.button_label if page else None,
+        total_minor=page.total_minor if page else None,
+        renewal=RenewalTerms(**renewal.model_dump()) if renewal else None,
     )
 
 

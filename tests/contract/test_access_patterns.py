@@ -59,6 +59,7 @@ from ledger.usecases.late_information import (
     record_information_returned,
     record_information_sent,
 )
+from ledger.usecases.latest_orders import latest_orders
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look, record_look_at
 from ledger.usecases.open_disputes import open_disputes_of
@@ -1144,6 +1145,18 @@ def _(engine: Engine) -> Iterator[int]:
     record_events(store, event_of(dispute(DisputeState.INQUIRY, dispute_id="dp_2"), names=(IN,)))
     yield engine.trips(open_disputes_of, account(), store)
     assert [one.dispute_id for one in open_disputes_of(account(), store)] == ["dp_1", "dp_2"]
+
+
+@case("the orders of an account's latest purchases, for support: `latest_orders`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    yield engine.trips(latest_orders, ADA, store)
+    record_events(store, paid())
+    yield engine.trips(latest_orders, ADA, store)
+    placed = [replace(ordered(store, name), payment_id=PaymentId(f"stripe:pi_{name}")) for name in ("ord_1", "ord_2")]
+    record_events(store, *map(paid, placed))
+    yield engine.trips(latest_orders, ADA, store)
+    assert {one.order_id for one in latest_orders(ADA, store)} == {"ord_1", "ord_2"}
 
 
 @case("the open disputes by their deadline, for support: `open_disputes`")

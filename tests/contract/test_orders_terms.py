@@ -12,7 +12,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.ids import AccountId, OrderId, PaymentId
-from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.orders import Checkout, Consent, Order, RenewalConsent, ShownInformation
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.ports.commit import Commit
@@ -80,6 +80,7 @@ class Shop:
     gateways: FakeProvider = field(default_factory=FakeProvider)
     gateway_of: Callable[[str], FakeProvider] | None = None  # None: all providers are `gateways`
     lock_days: int | None = None
+    needs_renewal_consent: bool = False
     limits: Limits = field(default_factory=dict)
 
     def order(
@@ -89,6 +90,8 @@ class Shop:
         consent: Consent | None = None,
         now: datetime = NOW - timedelta(hours=1),
         email: str | None = None,
+        shown: ShownInformation | None = None,
+        renewal_consent: RenewalConsent | None = None,
     ) -> Order:
         """Place an order, with its checkout."""
         request = OrderRequest(
@@ -100,6 +103,8 @@ class Shop:
             is_business=False,
             policy_version="1",
             consent=consent,
+            shown=shown,
+            renewal_consent=renewal_consent,
             key=key,
             fingerprint=key,
             email=email,
@@ -114,6 +119,7 @@ class Shop:
             cancel_url="",
             now=now,
             lock_days=self.lock_days,
+            needs_renewal_consent=self.needs_renewal_consent,
             limits=self.limits,
         )
 

@@ -46,7 +46,10 @@ def test_the_catalogue_is_public_and_may_be_cached(world: World, anyone: Fronten
         "is_expiring": False,
         "takes_discount_codes": False,
         "trial_credits": 0,
+        "renews_every_months": None,
     }
+    assert products["creator_monthly"]["renews_every_months"] == 1
+    assert shown.json["renewal_consent_countries"] == ["US"]
     assert (products["creator_monthly"]["kind"], products["creator_monthly"]["is_expiring"]) == ("subscription", True)
     assert world.table() == before
 

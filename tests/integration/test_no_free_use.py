@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from ledger.domain.facts import DisputeReason
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.orders import Order
@@ -14,7 +15,7 @@ from ledger.usecases.send_mails import MailResult, send_mail
 from tests.integration.conftest import World
 from tests.integration.test_api import CONSENT, ORDER, new_key
 from tests.unit.usecases.test_sending_mails import Postbox
-from tools.testing.builders import paid, payment
+from tools.testing.builders import dispute, event_of, paid, payment
 from tools.testing.frontend import ApiResponse, Frontend
 
 EVE = "acct_eve"
@@ -129,6 +130,79 @@ def test_the_first_charge_after_a_trial_is_recorded_as_it_was_shown(world: World
         body = {**plan, "information": {"text_version": "1", "first_charge": half}}
         refused = Frontend(EVE).post("/orders", body, key=new_key())
         assert [one["field"] for one in refused.json["errors"]] == [f"body.information.first_charge.{name}"]
+
+
+PLAN = {**PACK, "product_id": "creator_monthly", "country": "US", "language": "de"}
+FIRST_ON = date(2099, 1, 1)
+RENEWAL = {"amount_minor": 1428, "every_months": 1, "first_on": str(FIRST_ON)}
+SHOWN = {
+    "text_version": "withdrawal-7",
+    "button_label": "zahlungspflichtig bestellen",
+    "total_minor": 1428,
+    "renewal": RENEWAL,
+}
+RENEWS = {"text_version": "renewal-2", "words": "Ich stimme der monatlichen Verlängerung zu 14,28 EUR zu."}
+
+
+def test_a_plan_is_sold_in_the_united_states_only_with_a_consent_to_its_renewals(world: World) -> None:
+    """The problem says what to send. No order is stored before, and the provider is not called."""
+    before = world.table()
+    for body, field in (
+        (PLAN, "body.renewal_consent"),
+        ({**PLAN, "information": SHOWN}, "body.renewal_consent"),
+        ({**PLAN, "renewal_consent": RENEWS}, "body.information.renewal"),
+        ({**PLAN, "renewal_consent": {**RENEWS, "words": " "}, "information": SHOWN}, "body.renewal_consent.words"),
+    ):
+        refused = Frontend(EVE).post("/orders", body, key="one-key")
+        assert (refused.status, refused.json["type"]) == (422, "urn:imagetagger:problem:invalid-request")
+        assert [one["field"] for one in refused.json["errors"]] == [field]
+    assert not world.provider.calls
+    assert world.table() == before
+    sold = Frontend(EVE).post("/orders", {**PLAN, "information": SHOWN, "renewal_consent": RENEWS}, key="one-key")
+    assert sold.status == 201
+    assert Frontend(EVE).post("/orders", {**PACK, "country": "US"}, key=new_key()).status == 201, "a pack renews never"
+
+
+def test_what_was_shown_and_the_consent_to_renewals_are_seen_by_customer_support_and_bank(world: World) -> None:
+    """On the order, the account's page and the evidence: the button, the price, the terms, the words."""
+    order = ordered(world, {**PLAN, "information": SHOWN, "renewal_consent": RENEWS})
+    assert order.renewal_consent
+    shown = {
+        "at": Frontend(EVE).get(f"/orders/{order.order_id}").json["made_at"],
+        "text_version": "withdrawal-7",
+        "language": "de",
+        "button_label": "zahlungspflichtig bestellen",
+        "total": {"amount_minor": 1428, "currency": "EUR"},
+        "first_charge": None,
+        "renewal": {
+            "amount": {"amount_minor": 1428, "currency": "EUR"},
+            "every_months": 1,
+            "first_on": "2099-01-01",
+        },
+    }
+    disputed = replace(dispute(), reason=DisputeReason.SUBSCRIPTION_CANCELED)
+    world.record_events(event_of(disputed, names=(PaymentId(pays(world, order, "plan")),)))
+    account = f"/support/accounts/{EVE}"
+    (of_account,) = world.sam.get(account).json["orders"]
+    (evidence,) = world.sam.get(f"{account}/disputes").json["purchases"]
+    for seen in (Frontend(EVE).get(f"/orders/{order.order_id}").json, of_account, evidence["order"]):
+        assert seen["shown"] == shown
+        assert seen["renewal_consent"] == {**RENEWS, "given_at": shown["at"]}
+    assert of_account["is_plan"]
+    assert of_account == evidence["order"]
+    (asked,) = [one for one in evidence["checklist"] if one["asked"] == "The customer's consent to the renewals"]
+    assert (asked["is_there"], asked["words"][:6]) == (True, "Given ")
+
+
+def test_an_order_of_before_says_that_nothing_of_it_is_recorded(world: World) -> None:
+    """Neither the button nor the terms; a page that sent less is shown with less."""
+    order = ordered(world, {**BARE, "product_id": "creator_monthly", "information": {"text_version": "1"}})
+    page = Frontend(EVE).get(f"/orders/{order.order_id}").json
+    assert page["renewal_consent"] is None
+    assert {name for name, content in page["shown"].items() if content is None} == {
+        *("button_label", "total", "first_charge", "renewal"),
+    }
+    assert Frontend(EVE).get(f"/orders/{ordered(world, BARE).order_id}").json["shown"] is None
 
 
 def test_a_plan_is_not_sold_without_saying_what_was_shown(world: World) -> None:

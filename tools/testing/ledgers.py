@@ -27,7 +27,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, mail_id_of
-from ledger.domain.orders import Consent, Order, ShownInformation
+from ledger.domain.orders import Consent, Order, RenewalConsent, RenewalTerms, ShownInformation
 from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
@@ -117,7 +117,11 @@ SHOWN = ShownInformation(
     at=at(-5),
     first_charge_minor=1200,
     first_charge_on=at(0).date(),
+    button_label="Order with obligation to pay",
+    total_minor=2380,
 )
+RENEWAL = RenewalTerms(amount_minor=1785, every_months=1, first_on=at(60 * 24 * 30).date())
+SHOWN_OF_PLAN = replace(SHOWN, first_charge_minor=None, first_charge_on=None, renewal=RENEWAL)
 SECOND, THIRD, FOURTH = (PaymentId(f"stripe:pi_{number}") for number in (2, 3, 4))
 
 
@@ -180,6 +184,8 @@ def ordered_anew() -> FakeStore:
             is_business=False,
             policy_version="1",
             consent=None,
+            shown=SHOWN_OF_PLAN,
+            renewal_consent=RenewalConsent(given_at=at(minute), text_version="1", words="I agree to the renewals."),
             key=f"order {minute}",
             fingerprint="of the order",
         )

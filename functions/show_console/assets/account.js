@@ -8,6 +8,7 @@ import { credits, day, number, signed, time } from "./format.js";
 import { ask, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say, whyLink } from "./ui.js";
 import { openCaseButton } from "./new_case.js";
 import { product, reason, rule } from "./words.js";
+import { ordersCard } from "./orders.js";
 import { proposalCard } from "./proposals.js";
 
 const KINDS = { delivery: "Deliveries", entry: "Entries", case: "Cases", act: "Acts", look: "Looks", mail: "Mails" };
@@ -52,7 +53,7 @@ export function accountPage(id) {
       <div class="columns"><div>${why(found)}</div>
       <aside aria-label="State and acts">
         ${found.proposals.map((one) => proposalCard(one, again))}
-        ${disputes(found)}${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
+        ${disputes(found)}${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${ordersCard(found.orders)}${cases(found)}
       </aside><div>${timelineCard()}</div></div>`),
   };
 

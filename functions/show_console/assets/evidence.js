@@ -4,6 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
 import { answer, disputeLine, submitLink } from "./disputes.js";
 import { credits, money, number, signed, time } from "./format.js";
+import { agreedRows } from "./orders.js";
 import { accountLink, badge, card, empty, facts } from "./ui.js";
 import { CASE_STATES, named, product, provider, reason, rule } from "./words.js";
 
@@ -60,6 +61,7 @@ const order = (one, withdrawals) => facts([
   ["Refund policy", html`<a href="/policy/${encodeURIComponent(one.policy_version)}" target="_blank" rel="noopener noreferrer">Version ${one.policy_version}</a>, accepted with the order`],
   ["Informed", one.informed_at ? html`Of the right of withdrawal, ${time(one.informed_at)}` : "Nothing is recorded"],
   ["Consent", one.consent ? consent(one.consent) : "None was given"],
+  ...agreedRows(one),
   ["Withdrawal", withdrawals.length ? withdrawals.map((two) => html`<p>Declared: <a class="id" href="#/cases/${two.case_id}">${two.case_id}</a>. ${two.stands ? "It stands: its contract is withdrawn from." : "It was declined, or credits were given instead."} <span class="soft">${time(two.at)}</span></p>`) : "None was declared"],
 ]);
 

@@ -13,6 +13,8 @@ from ledger.domain.orders import (
     MissingConsent,
     OpenCheckout,
     Order,
+    RenewalConsent,
+    RenewalTerms,
     ShownInformation,
     Terms,
     hash_of_terms,
@@ -24,6 +26,8 @@ PACK = replace(ORDER, terms=TERMS)
 LATER = MADE + timedelta(days=1)
 SHOWN = ShownInformation(policy_version="1", text_version="1", language="de", digest="d1", at=MADE)
 REQUESTED = replace(CONSENT, confirmation_id=None)
+RENEWAL = RenewalTerms(amount_minor=1200, every_months=1, first_on=date(2026, 12, 2))
+RENEWS = RenewalConsent(given_at=MADE, text_version="1", words="I agree to the renewals.")
 UNUSED = {"is_used": False, "is_withdrawn": False}
 
 
@@ -88,6 +92,7 @@ def test_an_order_of_old_has_no_terms_to_carry() -> None:
         replace(PACK, consent=replace(CONSENT, asked_to_begin=False)),
         replace(PACK, consent=replace(CONSENT, acknowledged_loss=False)),
         replace(PACK, shown=SHOWN),
+        replace(PACK, renewal_consent=RENEWS),
         replace(PACK, price_minor=1),
         replace(PACK, terms=replace(TERMS, credits=1)),
     ],
@@ -116,6 +121,37 @@ def test_what_the_buyer_was_shown_is_part_of_the_agreement(changed: dict[str, An
     hashes = {placed.terms_hash, other.terms_hash, charged.terms_hash}
     assert len(hashes) == (2 if changed == CHARGE else 3)
     assert replace(PACK, shown=replace(SHOWN, at=LATER)).terms_hash == placed.terms_hash
+
+
+MORE_SHOWN: list[dict[str, Any]] = [
+    *({}, {"button_label": "Buy"}, {"button_label": "Order with obligation to pay"}),
+    *({"total_minor": 2142}, {"total_minor": 1200}),
+    *({"renewal": RENEWAL}, {"renewal": replace(RENEWAL, amount_minor=1201)}),
+    *({"renewal": replace(RENEWAL, every_months=12)}, {"renewal": replace(RENEWAL, first_on=date(2026, 12, 3))}),
+]
+
+
+def test_the_button_the_price_and_the_renewal_terms_are_part_of_the_agreement() -> None:
+    """Each of them, and each part."""
+    hashes = {replace(PACK, shown=replace(SHOWN, **more)).terms_hash for more in MORE_SHOWN}
+    assert len(hashes) == len(MORE_SHOWN)
+
+
+def test_a_consent_to_renewals_is_part_of_the_agreement_with_its_words_and_its_time() -> None:
+    """Apart from the other consent."""
+    later = {"given_at": LATER, "text_version": "2", "words": "I agree."}
+    changed = [RENEWS, *(replace(RENEWS, **{name: content}) for name, content in later.items())]  # type: ignore[arg-type]
+    assert len({replace(PACK, renewal_consent=one).terms_hash for one in changed}) == len(changed)
+
+
+def test_an_order_without_what_is_recorded_now_has_its_digest_of_before() -> None:
+    """Its checkout may still be open: a payment that carries these terms is granted."""
+    charged = replace(PACK, shown=replace(SHOWN, **CHARGE))
+    assert [one.terms_hash for one in (PACK, replace(PACK, shown=SHOWN), charged)] == [
+        "50d5cfc9338bde432f71da4b8cbd3dce",
+        "c92c51dc4a96758e447b91ee3beac3bf",
+        "8cc8ada4a915e374143c89f1fc4b69ce",
+    ]
 
 
 @pytest.mark.parametrize(

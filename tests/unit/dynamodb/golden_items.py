@@ -65,7 +65,17 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.orders import (
+    Checkout,
+    Consent,
+    LateInformation,
+    OpenCheckout,
+    Order,
+    RenewalConsent,
+    RenewalTerms,
+    ShownInformation,
+    Terms,
+)
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Mute, ParkReason, Receipt, RecordOutcome
@@ -404,7 +414,11 @@ ORDER = Order(
         at=AT,
         first_charge_minor=1200,
         first_charge_on=date(2026, 12, 1),
+        button_label="zahlungspflichtig bestellen",
+        total_minor=1200,
+        renewal=RenewalTerms(amount_minor=1200, every_months=1, first_on=date(2026, 12, 1)),
     ),
+    renewal_consent=RenewalConsent(given_at=AT, text_version="1", words="I agree to the renewals."),
     late_information=(
         LateInformation(number=1, asked_at=AT, sent_at=LATER, message_id="0103", returned_at=LATER),
         LateInformation(number=2, asked_at=LATER),

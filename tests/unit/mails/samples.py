@@ -61,6 +61,8 @@ CONFIRMED = ConfirmedOrder(
     paid_at=AT,
     expires_at=None,
     is_subscription=False,
+    renews_every_months=None,
+    renews_on=None,
     has_right=True,
     reseller=None,
     policy_text="Legal\nRefund & Cancellation Policy\nClause 1 <b>",
@@ -150,7 +152,10 @@ def reminder(kind: ReminderKind, writer: Writer) -> Letter:
 LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "pack": confirmed(),
     "pack that expires": confirmed(expires_at=AT),
-    "plan": confirmed(is_subscription=True, name="Creator Monthly"),
+    "plan": confirmed(
+        is_subscription=True, name="Creator Monthly", renews_every_months=1, renews_on=date(2026, 12, 29)
+    ),
+    "plan of before": confirmed(is_subscription=True, order=replace(CONFIRMED.order, shown=None, renewal_consent=None)),
     "no consent": confirmed(order=replace(CONFIRMED.order, consent=None)),
     "reseller": confirmed(reseller=PADDLE),
     "business": confirmed(order=replace(CONFIRMED.order, is_business=True)),

@@ -14,7 +14,7 @@ from ledger.mails.receipts import receipt, times
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer, mail_texts
 from ledger.policy.texts import placeholders
-from tests.unit.mails.samples import AT, HOSTILE, HOUSE, LETTERS, RECEIPT_KINDS, RECEIVED, case
+from tests.unit.mails.samples import AT, HOSTILE, HOUSE, LETTERS, RECEIPT_KINDS, RECEIVED, case, confirmed
 
 EACH = [(kind, language) for kind in LETTERS for language in LANGUAGES]
 
@@ -168,7 +168,43 @@ def test_a_confirmation_has_what_the_law_asks_for() -> None:
     assert "Model withdrawal form" not in as_text(letter("no right"))
     assert "Mandatory consumer rights" in as_text(letter("no right"))
     assert "Paddle.com, our reseller" in as_text(letter("reseller"))
-    assert "until you cancel" in re.sub(r"\s+", " ", as_text(letter("plan")))
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("en", ("12.00 EUR, tax included", "every month", "29 December 2026", "28 December 2026")),
+        ("de", ("12,00 EUR inklusive Steuern", "jeden Monat", "29. Dezember 2026", "28. Dezember 2026")),
+        ("fr", ("12,00 EUR taxes comprises", "chaque mois", "29 décembre 2026", "28 décembre 2026")),
+        ("it", ("12,00 EUR, imposte incluse", "ogni mese", "29 dicembre 2026", "28 dicembre 2026")),
+        ("es", ("12,00 EUR, impuestos incluidos", "cada mes", "29 de diciembre de 2026", "28 de diciembre de 2026")),
+        ("nl", ("12,00 EUR inclusief belasting", "elke maand", "29 december 2026", "28 december 2026")),
+        ("pl", ("12,00 EUR z podatkiem", "co miesiąc", "29 grudnia 2026", "28 grudnia 2026")),
+    ],
+)
+def test_the_confirmation_of_a_plan_has_its_renewal_terms_and_the_words_of_the_consent(
+    language: str, parts: tuple[str, ...]
+) -> None:
+    """Amount, interval, the day of the first renewal, the last day to cancel, and how; an acknowledgement to keep."""
+    text = re.sub(r"\s+", " ", as_text(letter("plan", language)))
+    for part in (*parts, "I agree to the renewals.", f"{HOUSE.public_url}/cancellation"):
+        assert part in text, part
+
+
+def test_what_is_not_known_of_renewals_is_left_out() -> None:
+    """An order of before: the price of the order, and no day."""
+    text = re.sub(r"\s+", " ", as_text(letter("plan of before")))
+    assert "20.00 EUR before tax" in text
+    assert "until you cancel" in text
+    for part in ("tax included", "First renewal", "Last day", "every month", "agreed to the renewal terms"):
+        assert part not in text, part
+
+
+@pytest.mark.parametrize(("months", "words"), [(1, "every month"), (12, "every year"), (3, "every 3 months")])
+def test_an_interval_is_written_in_words(months: int, words: str) -> None:
+    """A month and a year have words of their own."""
+    written = confirmed(is_subscription=True, renews_every_months=months)(Writer("en", HOUSE))
+    assert f"{words}\n" in as_text(written)
 
 
 def test_the_links_lead_to_the_function_with_the_contract_filled_in() -> None:

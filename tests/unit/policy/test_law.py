@@ -236,6 +236,21 @@ def test_a_renewal_has_a_right_of_its_own_from_its_day_on_and_for_ever_open_with
     assert parsed_law.resellers["paddle"] == law.Reseller(name="Paddle.com", address="https://paddle.net", days=14)
 
 
+def test_a_plan_needs_a_consent_to_its_renewals_from_the_day_of_its_country_on() -> None:
+    """The shipped law: the United States since California's, Australia from July 2027; the United Kingdom waits."""
+    for day, countries in (
+        (date(2025, 6, 30), set()),
+        (date(2025, 7, 1), {"US"}),
+        (date(2026, 11, 30), {"US"}),
+        (date(2027, 6, 30), {"US"}),
+        (date(2027, 7, 1), {"AU", "US"}),
+        (date(2099, 12, 31), {"AU", "US"}),
+    ):
+        assert SHIPPED.renewal_consent_countries(day) == countries
+    assert SHIPPED.renewal_consents["GB"] == date.max
+    assert with_part().renewal_consent_countries(date(2099, 1, 1)) == set()
+
+
 RENEWAL: dict[str, Any] = {"countries": ["GB"], "from": "open", "days": 14, "from_months": 12}
 RESELLER: dict[str, Any] = {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}
 
@@ -276,6 +291,9 @@ def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
         ({"resellers": {"paddle": {**RESELLER, "colour": "red"}}}, r"resellers\.paddle: unknown field colour"),
         ({"resellers": {"paddle": {"name": "Paddle.com", "days": 14}}}, r"resellers\.paddle: address is None"),
         ({"resellers": []}, r"the law: resellers is \[\], should be an object"),
+        ({"renewal_consents": [{"countries": ["US"], "from": 7}]}, r"renewal_consents\.0: from is 7, should be a text"),
+        ({"renewal_consents": [{"countries": "US", "from": "open"}]}, r"renewal_consents\.0: countries is 'US'"),
+        ({"renewal_consents": [{"countries": ["US"], "from": "open", "days": 1}]}, r"consents\.0: unknown field days"),
         ({"credits_locked_from": 7}, "the law: credits_locked_from is 7, should be a text"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.errors import MailRefused, MailUnavailable, StoreUnavailable
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailKind, MailOutcome, MailRecord, mail_id_of
-from ledger.domain.orders import Consent, Order
+from ledger.domain.orders import Consent, Order, RenewalTerms, ShownInformation
 from ledger.domain.receipts import RecordOutcome
 from ledger.mails.confirmation import Reseller
 from ledger.policy import rules
@@ -29,7 +29,7 @@ from ledger.usecases.sweep import ONE_AFTER_THE_OTHER
 from ledger.usecases.write_mails import Desk, confirmed_order
 from tests.contract.test_orders_terms import Shop
 from tests.unit.mails.samples import HOUSE
-from tools.testing.builders import ADA, NOON, at
+from tools.testing.builders import ADA, NOON, at, payment
 from tools.testing.fakes import FakeProvider, FakeStore
 
 SOLD = catalogue.load(catalogue.DEFAULT_FILE)
@@ -177,8 +177,29 @@ def test_credits_expire_so_long_after_their_payment_not_after_their_order() -> N
     assert order.terms
     order = replace(order, terms=replace(order.terms, expires_after_days=30))
     paid_at = NOON + timedelta(days=5)
-    confirmed = confirmed_order(order, desk(store), 2000, "USD", paid_at)
+    confirmed = confirmed_order(order, replace(payment(), at=paid_at), desk(store))
     assert confirmed.expires_at == paid_at + timedelta(days=30)
+
+
+def test_a_plan_renews_when_the_paid_period_ends_and_as_was_shown_where_that_is_not_known() -> None:
+    """The provider charges by the period. Its months are those that were shown, else the catalogue's."""
+    order = Shop(store := FakeStore(), "stripe", "creator_monthly").order()
+    terms = RenewalTerms(amount_minor=1800, every_months=3, first_on=date(2026, 12, 24))
+    shown = ShownInformation(policy_version="1", text_version="1", language="en", digest="d", at=NOON, renewal=terms)
+    told = replace(order, shown=shown)
+    unknown = payment()
+    known = replace(unknown, lines=(replace(unknown.lines[0], period_ends_at=NOON + timedelta(days=31)),))
+    for placed, paid_by, months, day in (
+        (order, unknown, 1, None),
+        (order, known, 1, (NOON + timedelta(days=31)).date()),
+        (told, unknown, 3, date(2026, 12, 24)),
+        (told, known, 3, (NOON + timedelta(days=31)).date()),
+    ):
+        confirmed = confirmed_order(placed, paid_by, desk(store))
+        assert (confirmed.is_subscription, confirmed.renews_every_months, confirmed.renews_on) == (True, months, day)
+    gone = replace(order, product_id="sold no more")
+    confirmed = confirmed_order(gone, unknown, desk(store))
+    assert (confirmed.name, confirmed.renews_every_months) == ("sold no more", None)
 
 
 @pytest.mark.parametrize("has_right", [True, False])
@@ -191,7 +212,7 @@ def test_a_confirmation_tells_of_the_right_that_the_law_gave_on_the_day_of_the_o
     rights = (before, replace(after, since=NOON.date() + timedelta(days=1)))
     law = replace(POLICY.law, rights={**POLICY.law.rights, "DE": rights})
     known = replace(desk(store), policy=replace(POLICY, law=law), clock=lambda: NOON + timedelta(days=2))
-    confirmed = confirmed_order(order, known, 2000, "USD", NOON + timedelta(days=1))
+    confirmed = confirmed_order(order, replace(payment(), at=NOON + timedelta(days=1)), known)
     assert (order.country, confirmed.has_right) == ("DE", has_right)
 
 

@@ -53,6 +53,15 @@ def _consent(known: Known) -> ChecklistItem:
     return ChecklistItem(asked="The customer's consent, confirmed before the first use", is_there=is_there, words=words)
 
 
+def _renewal(known: Known) -> ChecklistItem:
+    order = known.shown.order
+    consent = order.renewal_consent if order else None
+    words = f"Given {consent.given_at:%Y-%m-%d %H:%M} UTC, with its words below." if consent else "None is recorded."
+    if order and not order.is_plan:
+        words = "The order is for no plan."
+    return ChecklistItem(asked="The customer's consent to the renewals", is_there=consent is not None, words=words)
+
+
 def _address(_: Known) -> ChecklistItem:
     words = "Not kept here. The provider's page of the payment shows what its checkout recorded."
     return ChecklistItem(asked="The IP address and the device of the purchase", is_there=False, words=words)
@@ -150,6 +159,7 @@ def _counts_for_visa(earlier: Purchase, known: Known) -> bool:
 _ITEMS: Mapping[str, Callable[[Known], ChecklistItem]] = {
     "order": _order,
     "consent": _consent,
+    "renewal": _renewal,
     "address": _address,
     "usage": _usage,
     "delivery": _delivery,
@@ -166,7 +176,7 @@ _ASKED: Mapping[DisputeReason, Iterable[str]] = {
     DisputeReason.FRAUDULENT: ("usage", "earlier_payments", "address", "order", "consent", "letters"),
     DisputeReason.UNRECOGNISED: ("usage", "order", "receipt", "address", "letters"),
     DisputeReason.DUPLICATE: ("other_payment", "order", "receipt", "refunds"),
-    DisputeReason.SUBSCRIPTION_CANCELED: ("cancellation", "usage", "policy", "consent", "refunds", "letters"),
+    DisputeReason.SUBSCRIPTION_CANCELED: ("cancellation", "renewal", "usage", "policy", "refunds", "letters"),
     DisputeReason.NOT_RECEIVED: ("delivery", "usage", "order", "letters"),
     DisputeReason.UNACCEPTABLE: ("order", "usage", "policy", "refunds", "letters"),
     DisputeReason.CREDIT_NOT_PROCESSED: ("refunds", "policy", "consent", "letters"),

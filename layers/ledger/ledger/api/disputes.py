@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from ledger.api.checklist import Known, checklist
 from ledger.api.responses.disputes import (
-    AgreedConsent,
-    AgreedOrder,
     DeclaredWithdrawal,
     DisputedPurchaseList,
     DisputedPurchaseResponse,
@@ -16,6 +14,7 @@ from ledger.api.responses.disputes import (
     WrittenCase,
 )
 from ledger.api.responses.model import Money
+from ledger.api.responses.orders import AgreedOrder
 from ledger.api.responses.purchases import LineResponse
 from ledger.domain.disputes import ReportedDispute, first_disputed_at, reported_disputes
 from ledger.domain.entries import CounterAccount, Entry
@@ -97,7 +96,7 @@ def _shown(
         ],
         disputes=[DisputeResponse.of(one, services.now()) for one in disputes_of(purchase)],
         checklist=[],
-        order=_agreed(order) if order else None,
+        order=AgreedOrder.of(order) if order else None,
         withdrawals=[
             DeclaredWithdrawal(case_id=fact.case_id, at=fact.at, stands=fact.stands)
             for fact in sorted(facts_of(purchase.facts, WithdrawalChanged), key=lambda fact: fact.at)
@@ -126,33 +125,6 @@ def _shown(
 def disputes_of(purchase: Purchase) -> list[ReportedDispute]:
     """Return the disputes of a purchase, the most urgent first."""
     return reported_disputes(purchase.facts, purchase.payment_id)
-
-
-def _agreed(order: Order) -> AgreedOrder:
-    consent = order.consent
-    return AgreedOrder(
-        order_id=order.order_id,
-        placed_at=order.made_at,
-        product_id=order.product_id,
-        price=Money(amount_minor=order.price_minor, currency=order.currency),
-        country=order.country,
-        is_business=order.is_business,
-        policy_version=order.policy_version,
-        informed_at=order.informed_at,
-        consent=AgreedConsent(
-            given_at=consent.given_at,
-            text_version=consent.text_version,
-            asked_to_begin=consent.asked_to_begin,
-            acknowledged_loss=consent.acknowledged_loss,
-            confirmed_at=consent.confirmed_at,
-            is_complete=consent.is_complete,
-            is_confirmed=consent.confirmation_id is not None,
-            is_late=consent.is_late,
-            came_back=bool(consent.returned_ids),
-        )
-        if consent
-        else None,
-    )
 
 
 def _usage(account_id: AccountId, lots: set[str], purchase: Purchase, store: Store) -> tuple[list[Entry], bool]:

@@ -142,14 +142,54 @@ class FirstChargeInput(RequestModel):
     charged_on: Day = Field(description="The day, in UTC.", examples=["2026-12-01"])
 
 
-class InformationInput(RequestModel):
-    """What the page of the order has shown about the right of withdrawal."""
+class RenewalTermsInput(RequestModel):
+    """What the page of the order has shown about the renewals of a plan."""
 
-    text_version: Id = Field(description="The version of the text.", examples=["2026-11-01"])
+    amount_minor: Minor = Field(
+        description="Of each renewal, in minor units of the order's currency, tax included.", examples=[1200]
+    )
+    every_months: Annotated[int, Field(strict=True, ge=1, le=60)] = Field(
+        description="How long each period is: `renews_every_months` of the catalogue.", examples=[1]
+    )
+    first_on: Day = Field(
+        description="The day, in UTC, of the first charge after the order. Of a trial: of its first charge.",
+        examples=["2027-01-01"],
+    )
+
+
+class InformationInput(RequestModel):
+    """What the page of the order has shown: the right of withdrawal, the button, the price, the renewals."""
+
+    text_version: Id = Field(
+        description="The version of the text about the right of withdrawal.", examples=["2026-11-01"]
+    )
+    button_label: Line | None = Field(
+        default=None,
+        description="The words on the button that places the order, as they were shown.",
+        examples=["zahlungspflichtig bestellen"],
+    )
+    total_minor: Minor | None = Field(
+        default=None,
+        description="The price, in minor units of the order's currency, tax included. Left out: the page knew no tax.",
+        examples=[2380],
+    )
+    renewal: RenewalTermsInput | None = Field(
+        default=None, description="Of a plan. A `renewal_consent` needs it. Left out: nothing was shown."
+    )
     first_charge: FirstChargeInput | None = Field(
         default=None,
         description="Of a plan that begins with a trial. Without it, or if more is charged, or sooner, the first "
         "charge has 14 days of its own to withdraw.",
+    )
+
+
+class RenewalConsentInput(RequestModel):
+    """The customer's consent to the renewal terms, by a box of its own. Send it only if the customer gave it."""
+
+    text_version: Id = Field(description="The version of the text beside the box.", examples=["2026-11-01"])
+    words: Line = Field(
+        description="That text, word for word. The confirmation of the contract repeats it.",
+        examples=["I agree that the plan renews every month at 12.00 EUR until I cancel."],
     )
 
 
@@ -171,8 +211,12 @@ class PlaceOrderRequest(RequestModel):
     )
     information: InformationInput | None = Field(
         default=None,
-        description="What the buyer was shown about the right of withdrawal. Without it: the text of the consent. A "
-        "plan needs one of the two.",
+        description="What the buyer was shown. Without it: the text of the consent. A plan needs one of the two.",
+    )
+    renewal_consent: RenewalConsentInput | None = Field(
+        default=None,
+        description="Of a plan: ask every buyer for it. In the `renewal_consent_countries` of the catalogue no plan is "
+        "sold without it.",
     )
     language: Language | None = Field(
         default=None,

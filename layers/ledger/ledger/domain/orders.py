@@ -16,8 +16,20 @@ from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalTerms(KeepsUnknownFields):
+    """What the buyer of a plan was shown about its renewals."""
+
+    amount_minor: int  # of each renewal, tax included, in the order's currency
+    every_months: int  # how long each period is
+    first_on: date  # the day (UTC) of the first charge after the order; of a trial: of its first charge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownInformation(KeepsUnknownFields):
-    """What the buyer was shown about the right of withdrawal. It is evidence of its own, apart from the consent."""
+    """What the buyer was shown before the order: the right of withdrawal, the button, the price, the renewals.
+
+    It is evidence of its own, apart from the consents.
+    """
 
     policy_version: str  # of the published policy
     text_version: str  # of the page that showed the right, its conditions and its end
@@ -26,6 +38,9 @@ class ShownInformation(KeepsUnknownFields):
     at: datetime
     first_charge_minor: int | None = None  # of a trial: what the first charge after it will be, in the order's currency
     first_charge_on: date | None = None  # and on which day (UTC). None: neither was shown
+    button_label: str | None = None  # the words on the button that placed the order; None: not recorded
+    total_minor: int | None = None  # the price that was shown, tax included, in the order's currency
+    renewal: RenewalTerms | None = None  # of a plan; None: not recorded
 
     @property
     def first_charge(self) -> tuple[int, date] | None:
@@ -115,6 +130,15 @@ class Consent(KeepsUnknownFields):
         return replace(consent, confirmation_id=None, confirmed_at=None, is_late=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalConsent(KeepsUnknownFields):
+    """The buyer's consent to the renewal terms of a plan, apart from every other consent."""
+
+    given_at: datetime
+    text_version: str  # of the text that the customer accepted
+    words: str  # of that text, as they were shown
+
+
 class MissingConsent(StrEnum):
     """What an order's consent still needs before its credits can be used."""
 
@@ -175,6 +199,7 @@ class Order(KeepsUnknownFields):
     terms: Terms | None = None  # None: it was placed before orders kept them
     consent: Consent | None = None
     shown: ShownInformation | None = None  # None: nothing was recorded
+    renewal_consent: RenewalConsent | None = None  # of a plan; None: not recorded
     late_information: tuple[LateInformation, ...] = ()  # mailed after it, because nothing was shown with it
     checkout: Checkout | None = None  # None: the provider has not created it yet
     agreement: str | None = None  # the digest of what was agreed beside the sale, once a consent is given later
@@ -261,8 +286,7 @@ class Order(KeepsUnknownFields):
         """
         if self.agreement:
             return self.agreement
-        consent, shown = self.consent, self.shown
-        charge = [shown.first_charge_minor, str(shown.first_charge_on)] if shown and shown.first_charge else []
+        consent, renewal = self.consent, self.renewal_consent
         agreement = {
             "provider": self.provider,
             "country": self.country,
@@ -276,9 +300,23 @@ class Order(KeepsUnknownFields):
                 consent.asked_to_begin,
                 consent.acknowledged_loss,
             ],
-            "shown": shown and [shown.text_version, shown.language, shown.digest, *charge],
+            "shown": self.shown and _shown_as_list(self.shown),
+            "renewal": renewal and [renewal.given_at.astimezone(UTC).isoformat(), renewal.text_version, renewal.words],
         }
         return hash_of_terms(_as_text(agreement))[:16]
+
+
+def _shown_as_list(shown: ShownInformation) -> list[object]:
+    """Return what was shown, for a digest. What is not recorded is left out: the digests of older orders stay."""
+    charge = [shown.first_charge_minor, str(shown.first_charge_on)] if shown.first_charge else []
+    terms = shown.renewal
+    more = {
+        "button": shown.button_label,
+        "total_minor": shown.total_minor,
+        "renewal": terms and [terms.amount_minor, terms.every_months, str(terms.first_on)],
+    }
+    known = {name: value for name, value in more.items() if value is not None}
+    return [shown.text_version, shown.language, shown.digest, *charge, *([known] if known else [])]
 
 
 def hash_of_terms(carried: str) -> str:

@@ -76,7 +76,17 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.orders import (
+    Checkout,
+    Consent,
+    LateInformation,
+    OpenCheckout,
+    Order,
+    RenewalConsent,
+    RenewalTerms,
+    ShownInformation,
+    Terms,
+)
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.receipts import Mute, ParkReason, Receipt, RecordOutcome
 from ledger.domain.recent_requests import RecentRequests
@@ -919,6 +929,24 @@ CONSENT = Shape(
         "returned_ids": Field("returned_ids", TEXTS, ()),
     },
 )
+RENEWAL_CONSENT = Shape(
+    "a consent to renewal terms",
+    RenewalConsent,
+    {
+        "given_at": Field("given_at", TIME),
+        "text_version": Field("text_version", TEXT),
+        "words": Field("words", TEXT),
+    },
+)
+RENEWAL_TERMS = Shape(
+    "shown renewal terms",
+    RenewalTerms,
+    {
+        "amount_minor": Field("amount_minor", WHOLE),
+        "every_months": Field("every_months", WHOLE),
+        "first_on": Field("first_on", DAY),
+    },
+)
 SHOWN_INFORMATION = Shape(
     "what a buyer was shown",
     ShownInformation,
@@ -930,6 +958,9 @@ SHOWN_INFORMATION = Shape(
         "at": Field("at", TIME),
         "first_charge_minor": Field("first_charge_minor", WHOLE, None),
         "first_charge_on": Field("first_charge_on", DAY, None),
+        "button_label": Field("button_label", TEXT, None),
+        "total_minor": Field("total_minor", WHOLE, None),
+        "renewal": Field("renewal", record_of(RENEWAL_TERMS), None),
     },
 )
 LATE_INFORMATION = Shape(
@@ -980,6 +1011,7 @@ ORDER = Shape(
         "terms": Field("terms", record_of(TERMS), None),
         "consent": Field("consent", record_of(CONSENT), None),
         "shown": Field("shown", record_of(SHOWN_INFORMATION), None),
+        "renewal_consent": Field("renewal_consent", record_of(RENEWAL_CONSENT), None),
         "late_information": Field("late_information", records_of(LATE_INFORMATION), ()),
         "agreement": Field("agreement", TEXT, None),
         "checkout": Field("checkout", record_of(CHECKOUT), None),

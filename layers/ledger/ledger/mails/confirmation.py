@@ -2,10 +2,13 @@
 
 Directive 2011/83/EU, article 8(7): what was bought, at which price, from whom; the consent where the credits are usable
 at once; the right of withdrawal with its form and its online function; the policy in force.
+
+Of a plan, the renewal terms and the consent to them: what laws on renewals call an acknowledgement that can be kept.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 
 from ledger.domain.orders import Order
 from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, Section
@@ -31,6 +34,8 @@ class ConfirmedOrder:
     paid_at: datetime
     expires_at: datetime | None  # of the credits of a pack; None: never
     is_subscription: bool
+    renews_every_months: int | None  # of a subscription; None: not known
+    renews_on: date | None  # for the first time; None: of a pack, or not known
     has_right: bool  # whether the buyer's country gives a consumer the right of withdrawal
     reseller: Reseller | None  # None: we sell
     policy_text: str  # the version under which the order was placed
@@ -116,12 +121,54 @@ def _validity(confirmed: ConfirmedOrder, writer: Writer) -> str:
 
 
 def _renewal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
+    """Return the renewal terms of a plan: amount, interval, day, how to cancel; and the consent to them."""
+
+    def write(key: str, **figures: str | int) -> str:
+        return writer.write(f"contract_confirmation.{key}", **figures)
+
     if not confirmed.is_subscription:
         return []
-    price = writer.money(confirmed.order.price_minor, confirmed.order.currency)
+    order, url = confirmed.order, f"{writer.house.public_url}/cancellation"
+    shown, price = order.shown.renewal if order.shown else None, writer.money(order.price_minor, order.currency)
+    amount = write("before_tax", amount=price)
+    if shown:
+        amount = write("with_tax", amount=writer.money(shown.amount_minor, order.currency))
+    rows = [(write("each_renewal"), amount)]
+    if months := confirmed.renews_every_months:
+        rows.append((write("interval"), _interval(months, writer)))
+    if first := confirmed.renews_on:
+        rows += [
+            (write("first_renewal"), writer.day(first)),
+            (writer.write("renewal_reminder.last_day"), writer.day(first - timedelta(days=1))),
+        ]
+    query = urlencode({"language": writer.language, "contract": order.order_id})
     return [
-        Section(writer.write("contract_confirmation.renewal_title")),
-        Paragraph(writer.write("contract_confirmation.renewal", price=price)),
+        Section(write("renewal_title")),
+        Facts(tuple(rows)),
+        Paragraph(write("renewal", price=price)),
+        Paragraph(write("cancel_online", url=url)),
+        Link(writer.write("renewal_reminder.cancel"), f"{url}?{query}", is_main=False),
+        *_renewal_consent(order, writer),
+    ]
+
+
+def _interval(months: int, writer: Writer) -> str:
+    known = {1: "every_month", 12: "every_year"}.get(months)
+    if known:
+        return writer.write(f"contract_confirmation.{known}")
+    return writer.write("contract_confirmation.every_months", months=months)
+
+
+def _renewal_consent(order: Order, writer: Writer) -> list[Block]:
+    """Return the words of the consent to the renewal terms. An order without one is confirmed without them."""
+    consent = order.renewal_consent
+    if consent is None:
+        return []
+    at, version = writer.moment(consent.given_at), consent.text_version
+    return [
+        Section(writer.write("contract_confirmation.renewal_consent_title")),
+        Paragraph(writer.write("contract_confirmation.renewal_consent_intro", at=at, version=version)),
+        Quote(consent.words),
     ]
 
 

@@ -9,6 +9,7 @@
     none        no right that we know of: the policy's own rules, and the customer's mandatory rights stay
 
 `renewals` lists where the renewal of a contract has a right of its own, `resellers` the sellers that are not we.
+`renewal_consents` lists where a plan is sold only with a consent to its renewal terms, apart from every other one.
 """
 
 import functools
@@ -86,6 +87,7 @@ class Law:
     years: range  # of which the holidays are known
     renewals: Mapping[str, RenewalRight]  # by country
     resellers: Mapping[str, Reseller]  # by provider
+    renewal_consents: Mapping[str, date]  # since when, by country; `date.max`: it is not known yet
 
     @property
     def statutory_countries(self) -> frozenset[str]:
@@ -104,6 +106,10 @@ class Law:
         rights = self.rights.get(country) or self.rights["*"]
         begun = [right for right in rights if right.since <= day]
         return begun[-1] if begun else rights[0]
+
+    def renewal_consent_countries(self, day: date) -> frozenset[str]:
+        """Return where a plan is sold on this day only with a consent to its renewal terms."""
+        return frozenset(country for country, since in self.renewal_consents.items() if since <= day)
 
     def period_end(self, since: datetime, days: int, country: str | None) -> datetime:
         """Return the instant at which a period of this many days is over, wherever in the world the customer is.
@@ -143,6 +149,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     fields = Fields(document, "the law", PolicyError)
     version, rights = fields.take("version", str), fields.take("rights", list)
     renewals, resellers = fields.take("renewals", list, []), fields.take("resellers", dict, {})
+    consents = fields.take("renewal_consents", list, [])
     locked_from = fields.take("credits_locked_from", str, "")
     fields.end()
     by_country: dict[str, tuple[Right, ...]] = {}
@@ -173,6 +180,12 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
             provider: _parse_reseller(content, f"the law: resellers.{provider}")
             for provider, content in resellers.items()
         },
+        renewal_consents={
+            country: since
+            for number, content in enumerate(consents)
+            for countries, since in (_parse_renewal_consent(content, f"the law: renewal_consents.{number}"),)
+            for country in countries
+        },
     )
 
 
@@ -197,11 +210,21 @@ _OPEN = "open"
 """Instead of a day: the law is made, and the day on which it begins is not."""
 
 
+def _day_of(text: str) -> date:
+    return date.max if text == _OPEN else date.fromisoformat(text)
+
+
+def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], date]:
+    fields = Fields(content, where, PolicyError)
+    countries, since = fields.take("countries", list), _day_of(fields.take("from", str))
+    fields.end()
+    return countries, since
+
+
 def _parse_renewal(content: Any, where: str) -> tuple[list[str], RenewalRight]:
     fields = Fields(content, where, PolicyError)
-    since = fields.take("from", str)
     right = RenewalRight(
-        since=date.max if since == _OPEN else date.fromisoformat(since),
+        since=_day_of(fields.take("from", str)),
         days=fields.between("days", 1, 365),
         from_months=fields.between("from_months", 1, 120),
     )

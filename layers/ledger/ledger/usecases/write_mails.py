@@ -125,7 +125,7 @@ def _reach(intent: MailIntent, desk: Desk) -> tuple[str, Writer]:
 def _confirmation(intent: MailIntent, desk: Desk) -> _Written:
     order, payment = _paid_order(intent, desk)
     to, writer = _reach(intent, desk)
-    confirmed = confirmed_order(order, desk, payment.paid_minor, payment.currency, payment.at)
+    confirmed = confirmed_order(order, payment, desk)
     return to, confirmation(confirmed, intent.mail_id, writer)
 
 
@@ -137,7 +137,7 @@ def _withdrawal_information(intent: MailIntent, desk: Desk) -> _Written:
     if not is_due or may_be_informed(order, payment.billing_country, payment.at, now, desk.policy):
         raise Outdated
     to, writer = _reach(intent, desk)
-    confirmed = confirmed_order(order, desk, payment.paid_minor, payment.currency, payment.at)
+    confirmed = confirmed_order(order, payment, desk)
     return to, withdrawal_information(confirmed, now, intent.mail_id, writer)
 
 
@@ -155,20 +155,28 @@ def _paid_order(intent: MailIntent, desk: Desk) -> tuple[Order, PaymentSettled]:
     return order, home.payment
 
 
-def confirmed_order(order: Order, desk: Desk, paid_minor: int, currency: str, paid_at: datetime) -> ConfirmedOrder:
-    """Return what the confirmation of an order says."""
+def confirmed_order(order: Order, payment: PaymentSettled, desk: Desk) -> ConfirmedOrder:
+    """Return what the confirmation of an order says, which this payment has paid.
+
+    A plan renews first when the period ends that was paid: what was shown counts only where that is not reported.
+    """
     agreed = desk.catalogue.agreed(order)
     version = desk.policy.sold_under(order.policy_version) or desk.policy
     right = desk.policy.law.right_of(order.country, order.made_at.date())
+    sold = desk.catalogue.product(order.product_id, order.made_at)
     is_subscription = agreed is not None and agreed.kind is ProductKind.SUBSCRIPTION
+    terms = order.shown.renewal if order.shown else None
+    ends_at = payment.period_ends_at
     return ConfirmedOrder(
         order=order,
-        name=_name(order.product_id, order.made_at, desk),
-        paid_minor=paid_minor,
-        currency=currency,
-        paid_at=paid_at,
-        expires_at=agreed.expires_at(paid_at, None) if agreed and not is_subscription else None,
+        name=sold.name if sold else order.product_id,
+        paid_minor=payment.paid_minor,
+        currency=payment.currency,
+        paid_at=payment.at,
+        expires_at=agreed.expires_at(payment.at, None) if agreed and not is_subscription else None,
         is_subscription=is_subscription,
+        renews_every_months=terms.every_months if terms else sold.period_months if sold else None,
+        renews_on=ends_at.astimezone(UTC).date() if ends_at else terms.first_on if terms else None,
         has_right=right.kind is not RightKind.NONE,
         reseller=desk.resellers.get(order.provider),
         policy_text=version.read_published_text(),

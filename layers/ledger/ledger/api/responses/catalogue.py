@@ -27,6 +27,7 @@ class ProductResponse(ResponseModel):
         "has one if the page says so: pass this on."
     )
     trial_credits: int = Field(description="Of a subscription: the credits of a trial. 0: it grants none.")
+    renews_every_months: int | None = Field(description="Of a subscription: how long a period is. null: a pack.")
 
     @classmethod
     def of(cls, product: Product) -> "ProductResponse":
@@ -43,6 +44,7 @@ class ProductResponse(ResponseModel):
             is_expiring=not product.rolls_over if is_plan else product.expires_after_days is not None,
             takes_discount_codes=product.takes_discount_codes,
             trial_credits=product.trial_credits,
+            renews_every_months=product.period_months if is_plan else None,
         )
 
 
@@ -52,6 +54,11 @@ class CatalogueResponse(ResponseModel):
     version: str
     policy_version: str = Field(description="Of the refund policy. Show it before an order: `GET /policy`.")
     products: list[ProductResponse]
+    renewal_consent_countries: list[str] = Field(
+        description="Where a subscription is sold only with the buyer's consent to its renewal terms: "
+        "`renewal_consent` of an order. ISO 3166-1 alpha-2.",
+        examples=[["US"]],
+    )
 
     @classmethod
     def of(cls, catalogue: Catalogue, policy: PolicyParameters, now: datetime) -> "CatalogueResponse":
@@ -60,6 +67,7 @@ class CatalogueResponse(ResponseModel):
             version=catalogue.version,
             policy_version=policy.version,
             products=[ProductResponse.of(product) for product in catalogue.sold(now).values()],
+            renewal_consent_countries=sorted(policy.law.renewal_consent_countries(now.date())),
         )
 
 

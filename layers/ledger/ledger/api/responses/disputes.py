@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from ledger.api.responses.model import Money, ResponseModel
+from ledger.api.responses.orders import AgreedOrder
 from ledger.api.responses.purchases import LineResponse
 from ledger.domain.disputes import ReportedDispute, reported_disputes
 from ledger.domain.entries import EntryKind
@@ -46,34 +47,6 @@ class DisputeResponse(ResponseModel):
             awaits_evidence=dispute.awaits_evidence,
             is_due_soon=dispute.is_due_soon(now),
         )
-
-
-class AgreedConsent(ResponseModel):
-    """What the customer agreed to before the first use, and how it was confirmed."""
-
-    given_at: datetime
-    text_version: str
-    asked_to_begin: bool
-    acknowledged_loss: bool
-    confirmed_at: datetime | None = Field(description="When the mail that confirms it was accepted for delivery.")
-    is_complete: bool = Field(description="Whether it counts: both were said, and confirmed in time.")
-    is_confirmed: bool = Field(description="Whether a confirmation stands, also if it was late.")
-    is_late: bool = Field(description="Confirmed after the first use, or after a withdrawal: it does not count.")
-    came_back: bool = Field(description="Whether a mail that confirmed it came back.")
-
-
-class AgreedOrder(ResponseModel):
-    """The order: what the customer was offered and accepted."""
-
-    order_id: str
-    placed_at: datetime
-    product_id: str
-    price: Money = Field(description="Before tax and discount.")
-    country: str
-    is_business: bool
-    policy_version: str = Field(description="Of the refund policy that the customer accepted: `GET /policy/{version}`.")
-    informed_at: datetime | None = Field(description="When the customer was informed of the right of withdrawal.")
-    consent: AgreedConsent | None
 
 
 class DeclaredWithdrawal(ResponseModel):

@@ -9,12 +9,14 @@ from pydantic import Field
 from ledger.api.responses.accounts import HoldResponse
 from ledger.api.responses.disputes import DisputeResponse
 from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.orders import AgreedOrder
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.api.responses.support import ProposalResponse
 from ledger.domain.accounts import Account
 from ledger.domain.contacts import Contact
 from ledger.domain.disputes import ReportedDispute
 from ledger.domain.lots import Lot
+from ledger.domain.orders import Order
 from ledger.domain.proposals import Proposal
 from ledger.usecases.chain import Line
 from ledger.usecases.explain_chain import Chain
@@ -110,6 +112,9 @@ class SupportAccountResponse(ResponseModel):
     open_cases: list[OpenCaseResponse]
     open_disputes: list[DisputeResponse] = Field(description="The most urgent first.")
     subscriptions: list[SubscriptionResponse]
+    orders: list[AgreedOrder] = Field(
+        description="Of the latest 20 purchases: what was shown and agreed to. The newest first."
+    )
     proposals: list[ProposalResponse] = Field(description="Those that wait for a second person.")
     balance_explained: list[str] = Field(description="Why the balance is what it is, in sentences.")
 
@@ -120,6 +125,7 @@ class SupportAccountResponse(ResponseModel):
         contact: Contact | None,
         proposals: Sequence[Proposal],
         disputes: Sequence[ReportedDispute],
+        orders: Sequence[Order],
         explained: Sequence[str],
         now: datetime,
         *,
@@ -146,6 +152,7 @@ class SupportAccountResponse(ResponseModel):
             open_cases=[_open_case(case_id, key) for case_id, key in sorted(account.cases.items())],
             open_disputes=[DisputeResponse.of(one, now) for one in disputes],
             subscriptions=[SubscriptionResponse.of(one) for one in account.subscriptions.values()],
+            orders=[AgreedOrder.of(one) for one in orders],
             proposals=[ProposalResponse.of(one) for one in proposals],
             balance_explained=list(explained),
         )
