@@ -191,6 +191,16 @@ def test_the_confirmation_of_a_plan_has_its_renewal_terms_and_the_words_of_the_c
         assert part in text, part
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("which", ["pack", "plan", "business", "no right", "reseller", "no consent"])
+def test_every_confirmation_links_the_page_of_withdrawals_with_the_label_of_the_law(which: str, language: str) -> None:
+    """Also where we know of no right: who declares it is not turned away."""
+    url = f"{HOUSE.public_url}/withdrawal?language={language}&contract=ord_0123456789abcdef01234567"
+    links = [block for block in letter(which, language).blocks if isinstance(block, Link) and block.url == url]
+    label = mail_texts().languages[language].templates["contract_confirmation.withdrawal_button"]
+    assert [link.label for link in links] == [label]
+
+
 def test_what_is_not_known_of_renewals_is_left_out() -> None:
     """An order of before: the price of the order, and no day."""
     text = re.sub(r"\s+", " ", as_text(letter("plan of before")))

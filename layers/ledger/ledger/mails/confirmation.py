@@ -199,7 +199,14 @@ def _withdrawal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
     order = confirmed.order
     if order.is_business or not confirmed.has_right:
         why = write("business" if order.is_business else "other_country")
-        return [Section(write("withdrawal_title")), Paragraph(why), *_seller(confirmed, writer)]
+        anyway = Paragraph(write("withdrawal_anyway", url=_page(writer)))
+        return [
+            Section(write("withdrawal_title")),
+            Paragraph(why),
+            *_seller(confirmed, writer),
+            anyway,
+            _link(order, writer),
+        ]
     concluded_at = max(order.made_at, confirmed.paid_at)
     return _right(confirmed, write("withdrawal_right", day=writer.day(concluded_at)), writer)
 
@@ -212,20 +219,31 @@ def _seller(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
     return [Paragraph(writer.write("contract_confirmation.reseller", reseller=reseller.name, page=reseller.page))]
 
 
+def _page(writer: Writer) -> str:
+    """Return the address of the public page of withdrawals."""
+    return f"{writer.house.public_url}/withdrawal"
+
+
+def _link(order: Order, writer: Writer) -> Link:
+    """Return the link to that page, in the letter's language and with the contract filled in."""
+    words = writer.write("contract_confirmation.withdrawal_button")
+    return Link(words, f"{_page(writer)}?language={writer.language}&contract={order.order_id}", is_main=False)
+
+
 def _right(confirmed: ConfirmedOrder, right: str, writer: Writer) -> list[Block]:
     """Return the information about the right of withdrawal. `right` says that there is one, and until when."""
 
     def write(key: str, **figures: str | int) -> str:
         return writer.write(f"contract_confirmation.{key}", **figures)
 
-    order, url = confirmed.order, f"{writer.house.public_url}/withdrawal"
+    order = confirmed.order
     return [
         Section(write("withdrawal_title")),
         *_seller(confirmed, writer),
         Paragraph(right),
         Paragraph(write("withdrawal_how")),
-        Paragraph(write("withdrawal_online", url=url)),
-        Link(write("withdrawal_button"), f"{url}?language={writer.language}&contract={order.order_id}", is_main=False),
+        Paragraph(write("withdrawal_online", url=_page(writer))),
+        _link(order, writer),
         Paragraph(write("withdrawal_effects")),
         Paragraph(write("withdrawal_used")),
         Section(write("form_title")),
