@@ -15,14 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench import cost, emulator, growth, history, hot, jobs, throughput
+from bench import cost, emulator, growth, history, hot, jobs, support, throughput
 from bench.report import Advance, Report, put_on_page
 from cli.paper import paper
 from tools.devserver import environment
 from tools.engines import ENGINES, ROOT, EngineError
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("jobs", "growth", "history", "hot", "emulator", "cost", "throughput")
+PARTS = ("jobs", "growth", "history", "support", "hot", "emulator", "cost", "throughput")
 ON_PAGE = {"hot", "emulator", "cost", "growth", "history", "throughput"}
 _OF_THE_LARGE = 20
 
@@ -93,6 +93,7 @@ RUN = {
     "jobs": jobs.run,
     "growth": growth.run,
     "history": history.run,
+    "support": support.run,
     "hot": hot.run,
     "emulator": emulator.run,
     "cost": cost.run,

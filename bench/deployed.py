@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.runtime import Runtime, runtime
 from tools.devserver.environment import AUDIENCE, ISSUER, REGION
-from tools.signing import LOCAL_SECRETS
+from tools.signing import LOCAL_ADDRESS_KEY, LOCAL_SECRETS
 
 
 def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str]:
@@ -15,6 +15,7 @@ def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str
         "TABLE_NAME": table,
         "AWS_REGION": REGION,
         "PROVIDER_MODE": "test",
+        "ADDRESS_KEY": LOCAL_ADDRESS_KEY,
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "POWERTOOLS_SERVICE_NAME": "bench",

@@ -4,6 +4,7 @@ A history begins before `NOW`, the time at which the jobs run. `PAST` has nothin
 one turn a day: of a refund that has ended, and of an event that is parked. Each of the others leaves one thing to do.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +13,8 @@ from enum import StrEnum
 from functools import cache
 
 from ledger.domain import catalogue
-from ledger.domain.facts import DisputeState, PaymentSettled, RefundState
+from ledger.domain.events import Event
+from ledger.domain.facts import DisputeChanged, DisputeState, PaymentSettled, RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason
 from ledger.dynamodb.items import Item
@@ -29,7 +31,6 @@ from tools.stories import read_notification
 from tools.testing.builders import (
     NOON,
     POLICY,
-    SHA256,
     dispute,
     event_of,
     paid,
@@ -61,6 +62,9 @@ class Kind(StrEnum):
     DISPUTED = "disputed"  # renewals to stop
     REPORTED = "reported"  # a case whose refund has ended since
     RENEWAL = "renewal"  # credits of a period that ends within the day after NOW
+    WAITING = "waiting"  # a case that a person has to decide
+    DECLINED = "declined"  # a case that the policy has declined, which a person can overturn
+    SUSPENDED = "suspended"  # an open dispute, which suspends its account
 
 
 def history(kind: Kind, number: int) -> list[Item]:
@@ -123,7 +127,13 @@ def _send(store: FakeStore, bought: PaymentSettled, case: RefundCase, moment: da
     provider = FakeProvider()
     send_refund(case.tag, store, lambda _: provider, clock=lambda: moment)
     fact = replace(provider.move_refund_to(RefundState.SUCCEEDED), created_at=moment, at=moment)
-    record_events(store, replace(event_of(fact, names=(bought.payment_id,)), event_id=f"evt_{case.tag}"), now=moment)
+    record_events(store, fact_event(fact, bought.payment_id, f"evt_{case.tag}"), now=moment)
+
+
+def fact_event(fact: RefundChanged | DisputeChanged, payment_id: PaymentId, event_id: str) -> Event:
+    """Return an event of this id, which is the cause of what it reports about a payment."""
+    event = event_of(fact, names=(payment_id,))
+    return replace(event, event_id=event_id, facts=(replace(fact, cause=f"stripe:{event_id}"),))
 
 
 @cache
@@ -147,7 +157,7 @@ def _park(store: FakeStore, name: str, moment: datetime) -> None:
     )
     if event is None:
         raise ValueError("the event has no translation")
-    record_event(event, store, body=body, body_sha256=SHA256, now=moment)
+    record_event(event, store, body=body, body_sha256=hashlib.sha256(body).hexdigest(), now=moment)
 
 
 def _past(store: FakeStore, number: int) -> None:
@@ -195,8 +205,7 @@ def _approved(store: FakeStore, number: int) -> None:
 def _disputed(store: FakeStore, number: int) -> None:
     renewed = _renew(store, Kind.DISPUTED, number, NOW + timedelta(days=3))
     lost = replace(dispute(DisputeState.LOST, minute=_minutes(NOW)), opened_at=NOW)
-    event = replace(event_of(lost, names=(renewed.payment_id,)), event_id=f"evt_dispute_{number}")
-    record_events(store, event, now=NOW)
+    record_events(store, fact_event(lost, renewed.payment_id, f"evt_dispute_{number}"), now=NOW)
 
 
 def _reported(store: FakeStore, number: int) -> None:
@@ -209,6 +218,33 @@ def _renewal(store: FakeStore, number: int) -> None:
     _renew(store, Kind.RENEWAL, number, NOW + timedelta(seconds=number * _PRIME % 86_400 + 1))
 
 
+def _waiting(store: FakeStore, number: int) -> None:
+    bought = _buy(store, Kind.WAITING, number, NOW - timedelta(days=3))
+    claim = refund_claim(payment_id=bought.payment_id, account_id=bought.account_id, key=bought.payment_id)
+    request_refund(store, claim, minute=_minutes(NOW) - number)
+
+
+def _declined(store: FakeStore, number: int) -> None:
+    # Until then the law may give the right to withdraw from a payment without an order.
+    bought = _buy(store, Kind.DECLINED, number, NOW - timedelta(days=500))
+    claim = refund_claim(
+        RefundReason.CHANGED_MY_MIND,
+        payment_id=bought.payment_id,
+        account_id=bought.account_id,
+        key=bought.payment_id,
+    )
+    request_refund(store, claim, minute=_minutes(NOW) - number)
+
+
+def _suspended(store: FakeStore, number: int) -> None:
+    bought = _buy(store, Kind.SUSPENDED, number, NOW - timedelta(days=30))
+    moment = NOW - timedelta(minutes=number)
+    opened = replace(
+        dispute(dispute_id=f"dp_{number}", minute=_minutes(moment)), opened_at=moment, evidence_due_at=NOW + MONTH
+    )
+    record_events(store, fact_event(opened, bought.payment_id, f"evt_suspended_{number}"), now=moment)
+
+
 _HISTORIES: Mapping[Kind, Callable[[FakeStore, int], None]] = {
     Kind.PAST: _past,
     Kind.EXPIRES: _expires,
@@ -218,4 +254,7 @@ _HISTORIES: Mapping[Kind, Callable[[FakeStore, int], None]] = {
     Kind.DISPUTED: _disputed,
     Kind.REPORTED: _reported,
     Kind.RENEWAL: _renewal,
+    Kind.WAITING: _waiting,
+    Kind.DECLINED: _declined,
+    Kind.SUSPENDED: _suspended,
 }

@@ -66,7 +66,7 @@ def run(options: Any, progress: Progress, runs: tuple[int, ...] = RUNS) -> list[
         of_call = {number: recorded[number][call] for number in runs}
         times = _measured(name, FOLDERS[call], of_call, advance)
         for number, (_, sent) in of_call.items():
-            row: Row = {"call": call, "runs": number, **_counts(sent)}
+            row: Row = {"call": call, "runs": number, **counts_of(sent)}
             report.rows.append({**row, RATIO: times[number] / times[runs[0]]})
     report.exceeded += exceeded(report.rows)
     return [report]
@@ -162,7 +162,8 @@ def _record(name: str, endpoint: str, items: list[Item]) -> dict[str, Recorded]:
     return recorded
 
 
-def _counts(sent: list[Call]) -> Row:
+def counts_of(sent: list[Call]) -> Row:
+    """Return what calls to the engine took together."""
     answers = [(one, json.loads(one.body)) for one in sent]
     return {
         "round trips": len(sent),

@@ -14,9 +14,14 @@ import botocore.session
 from bench.histories import Kind, history
 from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
+from ledger.usecases.index_names import write_rows
 from tools import engines
 from tools.devserver.environment import REGION
+from tools.index import rows_of
+from tools.signing import LOCAL_ADDRESS_KEY
 from tools.template import load, table_definition
+from tools.testing.fakes import FakeStore
+from tools.testing.stored_items import items_of
 
 _BATCH, _PIECE = 25, 50
 """Items of one BatchWriteItem, and customers of one piece of work."""
@@ -29,6 +34,7 @@ class Table:
 
     name: str
     endpoint: str
+    is_indexed: bool = False  # with the rows of the index of find
 
     def client(self) -> Any:
         """Return a bare botocore client with the options of the functions' connection."""
@@ -58,17 +64,22 @@ class Table:
 def opened(engine: str, name: str) -> Iterator[Table]:
     """Start an engine of its own with the template's table, without its stream. Raise EngineError."""
     with engines.running(engine) as endpoint:
-        definition = {key: part for key, part in table_definition(load(), name).items() if key != "StreamSpecification"}
-        client = _client(endpoint)
-        client.create_table(**definition)
-        # MiniStack builds its indexes at the first query of one: over a full table that takes longer than a call may.
-        client.query(
-            TableName=name,
-            IndexName=keys.PURCHASES_INDEX,
-            KeyConditionExpression="account_id = :nobody",
-            ExpressionAttributeValues={":nobody": {"S": "nobody"}},
-        )
-        yield Table(name, endpoint)
+        yield made(name, endpoint)
+
+
+def made(name: str, endpoint: str, *, is_indexed: bool = False) -> Table:
+    """Make the template's table, without its stream, at a running engine."""
+    definition = {key: part for key, part in table_definition(load(), name).items() if key != "StreamSpecification"}
+    client = _client(endpoint)
+    client.create_table(**definition)
+    # MiniStack builds its indexes at the first query of one: over a full table that takes longer than a call may.
+    client.query(
+        TableName=name,
+        IndexName=keys.PURCHASES_INDEX,
+        KeyConditionExpression="account_id = :nobody",
+        ExpressionAttributeValues={":nobody": {"S": "nobody"}},
+    )
+    return Table(name, endpoint, is_indexed)
 
 
 @cache
@@ -80,8 +91,16 @@ def _client(endpoint: str) -> Any:
 def _write(table: Table, kind: Kind, first: int, end: int) -> int:
     """Write the histories of some customers. Return the number of their items."""
     items = [item for number in range(first, end) for item in history(kind, number)]
+    items = indexed(items) if table.is_indexed else items
     write(table.name, table.endpoint, items)
     return len(items)
+
+
+def indexed(items: list[Item]) -> list[Item]:
+    """Return these items with their rows of the index of find, which a subscriber writes behind the bus."""
+    store = FakeStore()
+    write_rows((row for item in items for row in rows_of(item, LOCAL_ADDRESS_KEY)), store)
+    return [*items, *items_of(store)]
 
 
 def write(name: str, endpoint: str, items: Sequence[Item]) -> None:

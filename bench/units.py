@@ -1,5 +1,6 @@
 """Sizes of items and units of reads, by DynamoDB's published rules."""
 
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
@@ -60,7 +61,7 @@ def _size(value: Attribute) -> int:
             digits = sum(map(str.isdigit, number.strip("-0.")))
             return ceil(digits / 2) + 1 + number.startswith("-")
         case "B":
-            return len(bytes(content))
+            return len(b64decode(content) if isinstance(content, str) else bytes(content))  # as sent, or as read
         case "M":
             return 3 + len(content) + size_of(content)
         case "L":

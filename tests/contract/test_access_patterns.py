@@ -46,7 +46,7 @@ from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
-from ledger.usecases.explain_chain import explain_chain
+from ledger.usecases.explain_chain import MOST_LINES, explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.holds import place_hold
@@ -1044,6 +1044,16 @@ def _(engine: Engine) -> Iterator[int]:
     searched = Searched(store, ("stripe", "paddle"), lambda: "key")
     for text in ("pi_1", "re_1", ADA):
         yield engine.trips(lambda text=text: explain_chain(text, searched).lines)
+
+
+@case("why, of an id of one account: `explain_chain`: the same, of an id of an account with more entries")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    for number in range(MOST_LINES + 1):
+        draw_credits(ADA, f"run_{number}", 1, store, now=at(100 + number))
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    for text, beside in (("pi_1", None), ("run_0", ADA), (f"run_{MOST_LINES}", ADA)):
+        yield engine.trips(lambda text=text, beside=beside: explain_chain(text, searched, beside).lines)
 
 
 @case("`subject_acts`, `subject_looks`")

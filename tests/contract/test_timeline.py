@@ -256,6 +256,36 @@ def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:
     assert [line.credits for line in chain.lines if "run:run_3" in line.ids and line.kind == "entry"] == [-10, 10]
 
 
+def test_what_an_old_id_led_to_is_explained_however_much_came_after_it(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entries are not among the newest. They are without a balance, which only all later ones would give."""
+    monkeypatch.setattr("ledger.usecases.explain_chain.MOST_LINES", 3)
+    record_events(any_store, paid(replace(payment(), customer_id="stripe:cus_1")), now=at(0))
+    draw_credits(ADA, "run_first", 10, any_store, now=at(1.5))
+    fail_run(ADA, "run_first", any_store, now=at(3))
+    for number in range(9):
+        draw_credits(ADA, f"run_{number}", 1, any_store, now=at(10 + number))
+    of_run = explain_chain("run_first", searched(any_store), ADA)
+    assert of_run.is_cut
+    entries = [line for line in of_run.lines if line.kind == "entry" and "run:run_first" in line.ids]
+    assert [(line.credits, line.balance) for line in entries] == [
+        (-10, None),
+        (10, None),
+    ]
+    of_payment = explain_chain("pi_1", searched(any_store))
+    assert [(line.credits, line.balance) for line in of_payment.lines if line.kind == "entry"] == [
+        (1000, None),
+        (-1, 993),
+        (-1, 992),
+        (-1, 991),
+    ]
+    newest = explain_chain("run_8", searched(any_store), ADA)
+    assert [line.balance for line in newest.lines if line.kind == "entry"] == [993, 992, 991]
+    with pytest.raises(NotFound):
+        explain_chain("run_none", searched(any_store), ADA)
+
+
 def test_what_is_nobodys_yet_is_explained_too(any_store: Store) -> None:
     """A refund whose payment was not reported."""
     record_events(any_store, event_of(refund()))
@@ -275,6 +305,30 @@ def test_the_balance_is_explained_by_kind(any_store: Store) -> None:
     assert sentence.startswith(f"{ADA} has {account.balance:,} credits: ")
     assert any("suspended by dispute:" in one for one in others)
     assert explain_balance(BOB, any_store) == []
+
+
+def test_the_balance_of_an_account_with_many_entries_is_explained_by_its_lots(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures add up to the balance, whatever became of lots that have nothing left."""
+    monkeypatch.setattr("ledger.usecases.explain_chain.MOST_ENTRIES", 3)
+    record_events(any_store, paid(), now=at(0))
+    draw_credits(ADA, "run_all", 1000, any_store, now=at(1))
+    assert explain_balance(ADA, any_store) == [f"{ADA} has 0 credits: 1,000 granted − 1,000 drawn."]
+    second = paid(payment(PaymentId("stripe:pi_2"), minute=2))
+    record_events(any_store, second, now=at(2))
+    draw_credits(ADA, "run_some", 300, any_store, now=at(3))
+    left = "of the lot that has credits left. All other lots have none"
+    assert explain_balance(ADA, any_store) == [f"{ADA} has 700 credits: 1,000 granted − 300 drawn, {left}."]
+    record_events(any_store, paid(payment(PaymentId("stripe:pi_3"), minute=4)), now=at(4))
+    refunded = event_of(refund(1000, minute=5), names=(PaymentId("stripe:pi_3"),))
+    record_events(any_store, refunded, now=at(5))
+    left = "of the 2 lots that have credits left. All other lots have none"
+    assert explain_balance(ADA, any_store) == [
+        f"{ADA} has 1,200 credits: 2,000 granted − 300 drawn − 500 taken back, {left}."
+    ]
+    draw_credits(ADA, "run_rest", 1200, any_store, now=at(6))
+    assert explain_balance(ADA, any_store) == [f"{ADA} has 0 credits: no lot has any left."]
 
 
 def test_a_look_that_can_not_be_recorded_is_an_error() -> None:

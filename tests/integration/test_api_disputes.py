@@ -46,6 +46,25 @@ def test_a_disputed_purchase_has_what_a_bank_asks_for(world: World) -> None:
     assert [(one["reason"], one["message"]) for one in found["cases"]] == [("unrecognised_charge", "?")]
 
 
+def test_the_evidence_of_much_usage_is_a_page_and_its_figure_is_that_of_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more entries are read than it takes to fill the page: one with thousands is as quick."""
+    monkeypatch.setattr("ledger.api.disputes._PAGE", 3)
+    monkeypatch.setattr("ledger.api.disputes._AT_ONCE", 4)
+    for number in range(6):
+        used(world, f"run_{number}", 10)
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert [one["cause"] for one in found["usage"]] == ["run:run_5", "run:run_4", "run:run_3"]
+    assert (found["credits_used"], found["has_more_usage"]) == (60, True)
+    words = {one["asked"]: one["words"] for one in found["checklist"]}
+    assert (
+        words["That the customer used it, and when"]
+        == "60 of 1,000 credits, in at least 3 runs, the latest with their times."
+    )
+
+
 def test_a_dispute_says_until_when_the_bank_takes_evidence(world: World) -> None:
     """Within three days of it one without evidence is marked, on its page and on the account's."""
     second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import stripe
 
-from bench import cost, dj_stripe, growth, history, hot, jobs, layers, peers, throughput
+from bench import cost, dj_stripe, growth, history, hot, jobs, layers, peers, support, throughput
+from bench.histories import history as history_of
 from bench.recorded import request_of
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
 from tools.signing import LOCAL_SECRETS
 from tools.stories import stories
 from tools.testing.fakes import MAX_ITEM_BYTES
+from tools.verify import World, check
 
 ROOT = Path(__file__).parents[2]
 DUE, RENEWALS = 3, 24
@@ -128,6 +130,54 @@ def test_a_long_history_costs_no_call_and_no_item_more(monkeypatch: pytest.Monke
         "pack paid, 180 runs: 2 round trips instead of 1",
         "pack paid, 180 runs: 1.20 × the shortest history, at most 1.1 are due",
     ]
+
+
+def test_a_page_of_support_costs_no_call_and_no_item_more_of_a_larger_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its rows are there. Parked events and payments are read from each shard: as many rows as a page has."""
+    monkeypatch.setattr(support, "_ROWS", {"limit": "2"})
+    sizes = (support.Size(4, 130), support.Size(6, 190))
+    (report,) = support.run(OPTIONS, lambda *_: lambda _: None, sizes, rounds=0)
+    rows = {row["page"]: row for row in report.rows}
+    assert {page: row["trips"] for page, row in rows.items()} == {
+        "review queue": 3,
+        "decided cases": 2,
+        "open disputes": 2,
+        "suspended accounts": 2,
+        "parked events": 49,
+        "parked event": 4,
+        "case": 9,
+        "account": 5,
+        "timeline": 9,
+        "purchases": 4,
+        "evidence": 8,
+        "why: account": 22,
+        "why: payment": 22,
+        "why: run": 25,
+        "why: event": 22,
+        "search: account": 5,
+        "search: address": 2,
+        "search: invoice": 5,
+        "search: run": 5,
+        "search: day, amount": 9,
+    }
+    for page, row in rows.items():
+        assert row["trips, large"] == row["trips"], page
+        shards = {"parked events": 24, "search: day, amount": 8}.get(page)
+        assert row["items, large"] <= (2 + 1) * shards + 2 if shards else row["items, large"] == row["items"], page
+        assert row["units, large"] <= row["units"] + 1, page  # by the sizes of the rows that a page has
+    slower = {**report.rows[0], "CPU ×": 1.6, "trips, large": 9}
+    assert support.exceeded(slower) == [
+        "review queue: 9 trips instead of 3",
+        "review queue: 1.60 × the small table's CPU, at most 1.5 are due",
+    ]
+
+
+def test_what_the_pages_of_support_are_measured_over_breaks_no_invariant() -> None:
+    """It is what the use-cases store."""
+    world, (_, items) = World(), support.an_account(20)
+    for item in items + [item for kind in support.LISTS for number in range(3) for item in history_of(kind, number)]:
+        world.add(item)
+    assert [finding for finding in check(world) if finding.broken] == []
 
 
 CALLS = {  # docs/access-patterns.md

@@ -70,10 +70,9 @@ def _address(_: Known) -> ChecklistItem:
 def _usage(known: Known) -> ChecklistItem:
     shown = known.shown
     runs = len({one.cause for one in shown.usage if one.credits < 0})
-    figures = (
-        f"{shown.credits_used:,} of {shown.credits_granted:,} credits, in {runs:,} {'run' if runs == 1 else 'runs'}"
-    )
-    words = f"{'At least ' if shown.has_more_usage else ''}{figures}, each with its time."
+    number = f"{'at least ' if shown.has_more_usage else ''}{runs:,} {'run' if runs == 1 else 'runs'}"
+    times = "the latest with their times" if shown.has_more_usage else "each with its time"
+    words = f"{shown.credits_used:,} of {shown.credits_granted:,} credits, in {number}, {times}."
     is_there = shown.credits_used > 0
     return ChecklistItem(
         asked="That the customer used it, and when", is_there=is_there, words=words if is_there else "Nothing was used."

@@ -28,7 +28,7 @@ from ledger.domain.refund_cases import RefundCase
 from ledger.domain.timeline import TimelineRowKind
 from ledger.policy.texts import shipped_texts
 from ledger.ports.documents import mail_record_key
-from ledger.ports.reads import Keys
+from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.runtime import Runtime
 from ledger.usecases.look_up import LookUp
@@ -38,7 +38,8 @@ _OF_SUSPENSION = frozenset(
     {MailKind.ACCOUNT_SUSPENDED, MailKind.ACCOUNT_ACTIVE, MailKind.REVIEW_RECEIVED, MailKind.REVIEW_ANSWERED}
 )
 _MOST_PURCHASES = 20
-_MOST_ENTRIES = 200
+_AT_ONCE = _PAGE + 10  # more than are shown: some are no usage, and one more says that there is more
+_MOST_ENTRIES = 20 * _AT_ONCE
 
 
 def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurchaseList:
@@ -60,7 +61,8 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
         order = known.order(purchase.payment.order_id) if purchase.payment else None
         own = [case for case in cases if case.payment_id == purchase.payment_id or case.payment_id in purchase.names]
         ours = order if order and order.account_id == account_id else None
-        response = _shown(purchase, ours, own, records, account_id, services)
+        used = _used(purchase, account_id, known)
+        response = _shown(purchase, ours, own, records, account_id, used, services)
         if dispute := purchase.open_dispute:
             subscription = known.accounts[account_id].subscriptions.get(response.subscription_id or "")
             asked = checklist(Known(response, purchase, purchases, subscription), dispute.reason)
@@ -75,6 +77,7 @@ def _shown(
     cases: list[RefundCase],
     records: list[MailRecord],
     account_id: AccountId,
+    used: int,
     services: Runtime,
 ) -> DisputedPurchaseResponse:
     payment, store = purchase.payment, services.store
@@ -102,7 +105,7 @@ def _shown(
             for fact in sorted(facts_of(purchase.facts, WithdrawalChanged), key=lambda fact: fact.at)
         ],
         credits_granted=sum(line.credits for line in payment.lines),
-        credits_used=-sum(entry.credits for entry in usage),
+        credits_used=used,
         usage=[
             UsedCredits(at=entry.occurred_at, kind=entry.kind, credits=entry.credits, cause=entry.cause)
             for entry in usage[:_PAGE]
@@ -127,16 +130,24 @@ def disputes_of(purchase: Purchase) -> list[ReportedDispute]:
     return reported_disputes(purchase.facts, purchase.payment_id)
 
 
+def _used(purchase: Purchase, account_id: AccountId, known: Snapshot) -> int:
+    """Return how many of the purchase's credits were drawn, without what came back. Its lots know it."""
+    payment = purchase.payment
+    names = [payment.lot_id(position) for position in range(len(payment.lines))] if payment else []
+    return sum(lot.drawn for name in names if (lot := known.lot(account_id, name)))
+
+
 def _usage(account_id: AccountId, lots: set[str], purchase: Purchase, store: Store) -> tuple[list[Entry], bool]:
     """Return what was drawn from the purchase's lots and came back, latest first; and whether there is more.
 
-    Only the account's latest entries are read: a page of an account with many has to be as quick.
+    It reads no more entries than it takes to fill a page, and of an account that has used other credits since only the
+    latest: a page of an account with many has to be as quick.
     """
     since = purchase.payment.at if purchase.payment else None
     used: list[Entry] = []
     read, after = 0, None
-    while read < _MOST_ENTRIES * 10:
-        _, page = store.statement_page(account_id, _MOST_ENTRIES, after)
+    while read < _MOST_ENTRIES and len(used) <= _PAGE:
+        _, page = store.statement_page(account_id, _AT_ONCE, after)
         for entry in page.items:
             if since and entry.occurred_at < since:
                 return used, False

@@ -339,8 +339,8 @@ MOVED: Mapping[EntryKind, str] = {
 }
 
 
-def entry_line(entry: Entry, balance: int) -> Line:
-    """Return the line of an entry, with the balance after it."""
+def entry_line(entry: Entry, balance: int | None) -> Line:
+    """Return the line of an entry, with the balance after it, if that is known."""
     moved = MOVED[entry.kind]
     if entry.cause.startswith(cause_of("")):
         moved = "granted, to replace the credits of runs that failed in an incident"
@@ -349,19 +349,41 @@ def entry_line(entry: Entry, balance: int) -> Line:
     return Line(entry.occurred_at, "entry", words, ids, entry.credits, balance)
 
 
-def balance_in_words(account: Account, entries: Iterable[Entry], left_out: int = 0) -> list[str]:
-    """Return why an account's balance is what it is: the sums of its entries by kind.
-
-    `left_out` is the sum of older entries that are not among them.
-    """
-    sums: dict[str, int] = {"of older entries": left_out} if left_out else {}
+def balance_in_words(account: Account, entries: Iterable[Entry]) -> list[str]:
+    """Return why an account's balance is what it is: the sums of all its entries by kind."""
+    sums: dict[str, int] = {}
     for entry in entries:
         if entry.credits:
             name = MOVED[entry.kind].partition(",")[0]
             sums[name] = sums.get(name, 0) + entry.credits
-    parts = " ".join(f"{'−' if total < 0 else '+'} {abs(total):,} {name}" for name, total in sums.items())
-    sentences = [f"{account.account_id} has {account.balance:,} credits: {parts.removeprefix('+ ') or 'no entry'}."]
-    sentences += [f"It is suspended by {hold_id} since {_utc(hold.since)}." for hold_id, hold in account.holds.items()]
+    return [f"{account.account_id} has {account.balance:,} credits: {_summed(sums)}.", *_what_else(account)]
+
+
+def balance_of_lots_in_words(account: Account) -> list[str]:
+    """Return why a balance is what it is by the lots that have credits left: what became of each. It reads no entry.
+
+    The others have nothing left, so the sums are the balance.
+    """
+    lots = [lot for lot in account.lots.values() if lot.remaining]
+    sums = {
+        "granted": sum(lot.granted for lot in lots),
+        "drawn": -sum(lot.drawn for lot in lots),
+        "taken back": -sum(lot.refunded + lot.disputed for lot in lots),
+        "expired": -sum(lot.expired for lot in lots),
+    }
+    of = "the lot that has" if len(lots) == 1 else f"the {len(lots):,} lots that have"
+    figures = f"{_summed(sums)}, of {of} credits left. All other lots have none" if lots else "no lot has any left"
+    return [f"{account.account_id} has {account.balance:,} credits: {figures}.", *_what_else(account)]
+
+
+def _summed(sums: Mapping[str, int]) -> str:
+    parts = " ".join(f"{'−' if total < 0 else '+'} {abs(total):,} {name}" for name, total in sums.items() if total)
+    return parts.removeprefix("+ ") or "no entry"
+
+
+def _what_else(account: Account) -> list[str]:
+    """Return what beside the balance decides what can be spent."""
+    sentences = [f"It is suspended by {hold_id} since {_utc(hold.since)}." for hold_id, hold in account.holds.items()]
     if account.shortfall:
         sentences.append(f"It owes {account.shortfall:,} credits that were used before their money went back.")
     return sentences

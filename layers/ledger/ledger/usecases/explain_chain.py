@@ -1,24 +1,30 @@
 """Explain an id: what led to it, what followed from it, what it waits for, and the balance of its account.
 
-The same words as `billing why`, by bounded reads: the newest lines of each list of the account's timeline, its latest
-purchases, and what the id leads to without an account. What is older is left out, and the answer says so.
+The same words as `billing why`, by bounded reads: the newest lines of each list of the account's timeline, the entries
+of the time at which the id happened, its latest purchases, and what the id leads to without an account. What else is
+older is left out, and the answer says so. So an account of years is explained as quickly as one of a day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.ports.documents import sortable
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.chain import (
     Line,
     balance_in_words,
+    balance_of_lots_in_words,
+    entry_line,
     failed_run_line,
     in_order,
     lines_that_concern,
+    mentions,
     order_line,
     purchase_lines,
     receipt_line,
@@ -28,11 +34,15 @@ from ledger.usecases.find_records import MOST_FOUND, Searched, find_records
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.timeline import LineKind, TimelineLine, latest_purchases, timeline
 
-MOST_LINES = 400
+MOST_LINES = 50
 """How many lines of each list are read."""
+MOST_MOMENTS = 6
+"""At how many times the id happened, of which entries are read that are not among the newest."""
+OF_A_MOMENT = 10
 MOST_SHOWN = 500
 MOST_ACCOUNTS = 3
-MOST_ENTRIES = 400
+MOST_ENTRIES = 50
+"""By how many entries a balance is explained, if it has no more. Else it is explained by its lots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +68,14 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
     sentences: list[str] = []
     is_cut = False
     is_whole = any(one.kind == "account" for one in found)
+    unowned = lines_that_concern(text, _without_account(text, searched))
     for one in account_ids:
-        history, is_account_cut = _history(one, searched.store)
+        history, is_account_cut = _history(one, searched.store, None if is_whole else text, unowned)
         mine = history if is_whole else lines_that_concern(text, history)
         lines += mine
         is_cut = is_cut or is_account_cut
         sentences += explain_balance(one, searched.store)
     known = {(line.at, line.words) for line in lines}
-    unowned = lines_that_concern(text, _without_account(text, searched))
     lines += [line for line in unowned if (line.at, line.words) not in known]
     if not lines:
         raise NotFound(f"Nothing names {text}. With its account beside it an event, a run or an entry is found too.")
@@ -79,23 +89,25 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
 
 
 def explain_balance(account_id: AccountId, store: Store) -> list[str]:
-    """Return why an account's balance is what it is: by its newest entries, and the sum of what is older."""
+    """Return why an account's balance is what it is: by its entries, or, if they are many, by its lots."""
     account, page = store.statement_page(account_id, MOST_ENTRIES)
     if account is None:
         return []
-    left_out = account.balance - sum(entry.credits for entry in page.items)
-    return balance_in_words(account, page.items, left_out)
+    return balance_of_lots_in_words(account) if page.next else balance_in_words(account, reversed(page.items))
 
 
-def _history(account_id: AccountId, store: Store) -> tuple[list[Line], bool]:
-    """Return an account's lines, and whether some were left out."""
+def _history(account_id: AccountId, store: Store, text: str | None, unowned: Iterable[Line]) -> tuple[list[Line], bool]:
+    """Return an account's newest lines, with the entries of the time of an id, and whether some were left out."""
     kinds = [kind for kind in LineKind if kind is not LineKind.LOOK]
     lines: list[TimelineLine] = []
+    newest_from: datetime | None = None  # entries are read from here on. None: all of them
     is_cut = False
     for kind in kinds:
         page = timeline(account_id, store, kinds=(kind,), limit=MOST_LINES)
         lines += reversed(page.lines)
         is_cut = is_cut or page.next is not None or bool(page.left_out)
+        if kind is LineKind.ENTRY and page.next is not None:
+            newest_from = page.lines[-1].line.at
     purchases = latest_purchases(account_id, store)
     orders = frozenset(f"order/{one.payment.order_id}" for one in purchases if one.payment and one.payment.order_id)
     stored = store.read(Keys(accounts=frozenset({account_id}), fulfilment_keys=orders))
@@ -106,7 +118,34 @@ def _history(account_id: AccountId, store: Store) -> tuple[list[Line], bool]:
     if lines:
         failed_runs = store.failed_runs(account_id, min(one.line.at for one in lines))
         more += (failed_run_line(account_id, failed) for failed in islice(failed_runs, MOST_LINES))
-    return [*(one.line for one in lines), *more], is_cut
+    found = [*(one.line for one in lines), *more]
+    if newest_from is None or text is None:
+        return found, is_cut
+    named = {line.at for line in (*found, *unowned) if any(mentions(name, text) for name in line.ids)}
+    moments = named | _moments_of_run(account_id, text, store)
+    return [*_entries_of(moments, account_id, newest_from, store), *found], is_cut
+
+
+def _moments_of_run(account_id: AccountId, run_id: str, store: Store) -> set[datetime]:
+    """Return when a run drew, and when its credits came back. Empty: the account has no such run."""
+    runs = store.read(Keys(runs=frozenset({(account_id, run_id)}))).runs.values()
+    return {at for run in runs for at in (run.at, run.resumed_at, run.failed_at) if at}
+
+
+def _entries_of(moments: Collection[datetime], account_id: AccountId, before: datetime, store: Store) -> list[Line]:
+    """Return the entries of some moments before a time, oldest first: those of an old id are not among the newest.
+
+    They are without the account's balance after them, which only all later entries would give.
+    """
+    found = {}
+    seconds = sorted({moment.replace(microsecond=0) for moment in moments if moment < before})
+    for second in seconds[:MOST_MOMENTS]:
+        _, page = store.statement_page(account_id, OF_A_MOMENT, f"{sortable(second)[:_SECOND]}~")
+        found.update({entry.entry_id: entry for entry in reversed(page.items) if entry.occurred_at < before})
+    return [entry_line(entry, None) for entry in found.values()]
+
+
+_SECOND = len("2026-11-01T12:00:00")
 
 
 def _without_account(text: str, searched: Searched) -> Iterator[Line]:
