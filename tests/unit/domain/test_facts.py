@@ -354,6 +354,7 @@ def test_a_payment_says_no_more_than_was_told() -> None:
     )
     assert (told.overcharge_minor, told.is_renewal, told.period, told.fulfilment_key) == (0, False, None, None)
     assert (told.is_trial, told.has_company_data, told.is_plan_change, told.is_late) == (False, False, False, False)
+    assert not told.has_other_tax_id
     assert (told.returnable_minor, told.lines_with_price, told.locked_until) == (5, [line], None)
     assert told.lot_id(0) == "stripe:pi_1/0"
     assert UngrantedLine(line_id="1", amount_minor=5).is_overcharge is False

@@ -192,6 +192,7 @@ FACTS: tuple[Fact, ...] = (
         invoice_number="INV-1",
         billing_country="DE",
         has_company_data=True,
+        has_other_tax_id=True,
         tax_minor=333,
         is_trial=True,
         locked_until=LATER,

@@ -26,7 +26,7 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
     assert not any(marks)
     more = (plain.is_plan_change, plain.is_of_known_contract, plain.follows_trial, plain.has_unordered_sale)
-    assert not any((*more, plain.has_company_data, plain.is_similar_disputed))
+    assert not any((*more, plain.has_company_data, plain.has_other_tax_id, plain.is_similar_disputed))
     assert (plain.renews_for, plain.billing_country, plain.provider) == (timedelta(0), None, None)
     assert plain.is_for_ordered_product
     assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
@@ -284,7 +284,8 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
     ("changed", "fact"),
     [
         ({"billing_country": "FR"}, "country of the address at the provider: FR"),
-        ({"has_company_data": True}, "the provider has a tax id, or the data of a company"),
+        ({"has_company_data": True}, "the provider has a tax id of a business, or the data of a company"),
+        ({"has_other_tax_id": True}, "the provider has a tax id that consumers have too, or that it does not know"),
         ({"is_subscription": True, "is_renewal": True, "follows_trial": True}, "the first charge after a trial"),
         ({"overcharge_minor": 5}, "paid above the price: 0.05 EUR"),
         ({"is_subscription": True}, "the first payment of a subscription"),

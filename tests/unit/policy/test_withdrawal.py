@@ -41,6 +41,9 @@ IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holida
         ({"order": None}, text("decision.no_withdrawal_order")),
         ({"order": replace(ORDER, is_business=True)}, text("decision.no_withdrawal_business")),
         ({"has_company_data": True}, text("decision.no_withdrawal_business")),
+        ({"has_other_tax_id": True}, text("decision.no_withdrawal_business")),
+        ({"has_other_tax_id": True, "order": US}, text("decision.no_withdrawal_country", country="US")),
+        ({"has_other_tax_id": True, "now": ENDS}, text("decision.no_withdrawal_expired", last_day=date(2026, 11, 16))),
         ({"order": US}, text("decision.no_withdrawal_country", country="US")),
         ({"now": ENDS - timedelta.resolution}, None),
         ({"now": ENDS}, text("decision.no_withdrawal_expired", last_day=date(2026, 11, 16))),
@@ -74,6 +77,11 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS}, None),
         ({"order": BUSINESS, "has_company_data": True}, None),  # what the provider knows is no mere claim
+        ({"has_other_tax_id": True}, AS_BUSINESS),  # persons have it too, or nobody has checked it
+        ({"has_other_tax_id": True, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
+        ({"has_other_tax_id": True, "now": ENDS + FIVE_DAYS}, None),
+        ({"has_other_tax_id": True, "has_company_data": True}, None),
+        ({"has_other_tax_id": True, "order": US}, None),
         ({"now": ENDS}, None),
         ({"is_renewal": True}, text("decision.withdrawal_renewal_in_review")),
         ({"is_renewal": True, "now": ENDS}, None),

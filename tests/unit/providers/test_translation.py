@@ -225,29 +225,39 @@ PACK = PaymentSettled(
 
 
 @pytest.mark.parametrize(
-    ("details", "country", "is_company"),
+    ("details", "country", "is_company", "has_other"),
     [
-        (GONE, None, False),
-        (None, None, False),
-        ({"address": None, "tax_ids": None}, None, False),
-        ({"address": {"country": None}, "tax_ids": []}, None, False),
-        ({"address": {"country": "Germany"}}, None, False),
-        ({"address": "DE"}, None, False),
-        ({"address": {"country": "DE", "city": "Bonn"}, "tax_ids": [{"type": "eu_vat", "value": "x"}]}, "DE", True),
+        (GONE, None, False, False),
+        (None, None, False, False),
+        ({"address": None, "tax_ids": None}, None, False, False),
+        ({"address": {"country": None}, "tax_ids": []}, None, False, False),
+        ({"address": {"country": "Germany"}}, None, False, False),
+        ({"address": "DE"}, None, False, False),
+        ({"address": {"country": "DE"}, "tax_ids": [{"type": "eu_vat", "value": "x"}]}, "DE", True, False),
+        ({"address": {"country": "PL"}, "tax_ids": [{"type": "pl_nip", "value": "x"}]}, "PL", True, False),
+        ({"address": {"country": "IT"}, "tax_ids": [{"type": "it_cf", "value": "x"}]}, "IT", False, True),
+        ({"address": {"country": "BR"}, "tax_ids": [{"type": "br_cpf", "value": "x"}]}, "BR", False, True),
+        ({"address": {"country": "DE"}, "tax_ids": [{"type": "unknown", "value": "x"}]}, "DE", False, True),
+        ({"tax_ids": [{"type": "it_cf"}, {"type": "eu_vat"}]}, None, True, False),
+        ({"tax_ids": [{"value": "x"}]}, None, False, True),
+        ({"tax_ids": [{"type": ["eu_vat"]}]}, None, False, True),
+        ({"tax_ids": ["eu_vat"]}, None, False, True),
+        ({"tax_ids": "eu_vat"}, None, False, True),
     ],
 )
 def test_the_country_of_the_address_and_a_tax_id_are_read_and_park_nothing(
-    details: object, country: str | None, *, is_company: bool
+    details: object, country: str | None, *, is_company: bool, has_other: bool
 ) -> None:
     """Of a session and of an invoice. Whatever they are, the payment grants the same."""
     given = {} if details is GONE else {"customer_details": details}
     session = says("checkout.session.completed", {**SESSION, **given})
-    assert session.payment == replace(PACK, billing_country=country, has_company_data=is_company)
+    known = {"billing_country": country, "has_company_data": is_company, "has_other_tax_id": has_other}
+    assert session.payment == replace(PACK, **known)  # type: ignore[arg-type]
     of_invoice = details if isinstance(details, dict) else {}
     invoice = {**INVOICE, "customer_address": of_invoice.get("address"), "customer_tax_ids": of_invoice.get("tax_ids")}
     told, plain = says("invoice.paid", invoice).payment, says("invoice.paid", INVOICE).payment
     assert plain
-    assert told == replace(plain, billing_country=country, has_company_data=is_company)
+    assert told == replace(plain, **known)  # type: ignore[arg-type]
 
 
 COMPUTED = {"automatic_tax": {"enabled": True, "status": "complete"}}
@@ -1856,6 +1866,16 @@ def test_a_free_trial_of_paddles_grants_what_the_catalogue_says_of_trials(custom
         assert tells("transaction.completed", TRANSACTION, {**free, "origin": later}, sold=TRIAL).payment is None
         offer = {**free, "origin": later, "details.line_items.0.price_id": "pri_offer"}
         assert tells("transaction.completed", TRANSACTION, offer, sold=OFFER).payment is None
+
+
+@pytest.mark.parametrize("kind", ["au_abn", "fr_siren", "gb_vat", "no_voec", "rs_pib", "sg_uen", "za_vat"])
+def test_a_tax_id_of_a_kind_that_only_businesses_have_shows_one(kind: str) -> None:
+    """By the whole name of the kind: a part of it, or one of its letters, is none."""
+    for told, is_business in ((kind, True), (kind[:2], False), (kind[0], False), (kind.upper(), False), ("", False)):
+        details = {"tax_ids": [{"type": told, "value": "x"}]}
+        settled = says("checkout.session.completed", {**SESSION, "customer_details": details}).payment
+        assert settled
+        assert (settled.has_company_data, settled.has_other_tax_id) == (is_business, not is_business)
 
 
 def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is_no_trial() -> None:

@@ -242,3 +242,21 @@ def test_evidence_that_differs_stops_an_approval_and_no_withdrawal(reason: Refun
     if case.state is CaseState.DECLARED:
         case = confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(61))
     assert case.state is state
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, CaseState.APPROVED),
+        ({"has_other_tax_id": True}, CaseState.IN_REVIEW),
+        ({"has_company_data": True}, CaseState.DECLINED),
+        ({"has_other_tax_id": True, "has_company_data": True}, CaseState.DECLINED),
+    ],
+)
+def test_a_tax_id_that_persons_have_too_shows_no_business(changed: dict[str, Any], state: CaseState) -> None:
+    """A person decides about the withdrawal. One that only businesses have, or a company's data, declines it."""
+    store = FakeStore()
+    record_events(store, paid(replace(ordered(store), **changed)))
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    assert case.state is state
+    assert context_of(store).has_other_tax_id == ("has_other_tax_id" in changed)

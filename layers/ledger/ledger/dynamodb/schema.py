@@ -531,6 +531,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "invoice_number": Field("invoice_number", TEXT, None),
             "billing_country": Field("billing_country", TEXT, None),
             "has_company_data": Field("has_company_data", BOOLEAN, False),
+            "has_other_tax_id": Field("has_other_tax_id", BOOLEAN, False),
             "tax_minor": Field("tax_minor", WHOLE, None),
             "is_trial": Field("is_trial", BOOLEAN, False),
             "locked_until": Field("locked_until", TIME, None),

@@ -61,7 +61,8 @@ class PolicyContext:
     is_inquired: bool = False  # a bank asks about the payment, and has not closed that
     order: Order | None = None
     billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
-    has_company_data: bool = False  # the provider has a tax id, or the data of a company
+    has_company_data: bool = False  # the provider has a tax id of a business, or the data of a company
+    has_other_tax_id: bool = False  # the provider has a tax id, which does not show a business
     provider: str | None = None  # that sold it, or that we sold it through
     is_for_ordered_product: bool = True  # False: its order has another price, or is for another product
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
@@ -158,6 +159,11 @@ class PolicyContext:
         return self.excess_minor + portion(self.value_minor - self.excess_minor, self._unused_share)
 
     @property
+    def is_business_unproven(self) -> bool:
+        """Whether the buyer says that he is a business, or gave a tax id that consumers have too: a person decides."""
+        return self.has_other_tax_id or (self.order is not None and self.order.is_business)
+
+    @property
     def is_consent_complete(self) -> bool:
         """Whether used credits are paid for: the buyer was informed, asked to begin, knew what that ends, and had the
         confirmation of it, all before the first use. Else a withdrawal returns their price too.
@@ -209,6 +215,8 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
         inputs.append(text("input.billing_country", country=context.billing_country))
     if context.has_company_data:
         inputs.append(text("input.company_data"))
+    if context.has_other_tax_id:
+        inputs.append(text("input.other_tax_id"))
     if context.overcharge_minor:
         inputs.append(text("input.overcharge", amount=money(context.overcharge_minor)))
     if context.is_subscription:

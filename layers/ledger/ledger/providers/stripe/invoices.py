@@ -32,7 +32,7 @@ from ledger.providers.stripe.invoice_lines import (
 )
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.stripe.prorations import Prorated, prorated
-from ledger.providers.stripe.taxes import tax_of_invoice
+from ledger.providers.stripe.taxes import shows_business, tax_of_invoice
 from ledger.providers.translation import EventFields, EventNotBookable, bookable_lines
 
 _FIRST_PERIOD = "subscription_create"
@@ -113,7 +113,8 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         order_id=order_id,
         subscription_id=None if is_one_off else subscription_id,
         billing_country=billing_country(invoice.get("customer_address")),
-        has_company_data=bool(invoice.get("customer_tax_ids")),
+        has_company_data=shows_business(invoice.get("customer_tax_ids")),
+        has_other_tax_id=bool(invoice.get("customer_tax_ids")) and not shows_business(invoice.get("customer_tax_ids")),
         is_trial=charged.is_trial,
         tax_minor=tax_of_invoice(invoice) if value_minor == total_minor and not changed.credited_minor else None,
         locked_until=notification.locked_until(lines, is_trial=charged.is_trial),

@@ -20,7 +20,7 @@ from ledger.providers.parsing import (
     whole_number,
 )
 from ledger.providers.stripe.notification import StripeNotification
-from ledger.providers.stripe.taxes import tax_of_session
+from ledger.providers.stripe.taxes import shows_business, tax_of_session
 from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
 _IS_FOR_PACKS = {"payment": True, "setup": False, "subscription": False}
@@ -42,6 +42,8 @@ def session_completed(notification: StripeNotification) -> EventFields:
     if paid_minor <= 0 and owner.order_id is None:
         raise EventNotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = notification.payment_id(optional_text(session, "payment_intent") or text(session, "id"))
+    details = session.get("customer_details") or {}
+    tax_ids = details.get("tax_ids")
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
@@ -54,8 +56,9 @@ def session_completed(notification: StripeNotification) -> EventFields:
         fulfilment_key=f"order/{owner.order_id}" if owner.order_id else None,
         order_id=owner.order_id,
         customer_id=owner.customer_id,
-        billing_country=billing_country((session.get("customer_details") or {}).get("address")),
-        has_company_data=bool((session.get("customer_details") or {}).get("tax_ids")),
+        billing_country=billing_country(details.get("address")),
+        has_company_data=shows_business(tax_ids),
+        has_other_tax_id=bool(tax_ids) and not shows_business(tax_ids),
         tax_minor=tax_of_session(session),
         locked_until=notification.locked_until(),
     )

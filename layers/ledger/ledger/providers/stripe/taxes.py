@@ -8,6 +8,31 @@ from collections.abc import Mapping
 
 from ledger.providers.parsing import Json
 
+_OF_BUSINESSES = frozenset(
+    {
+        *("au_abn", "au_acn", "bg_uic", "bh_vat", "br_cnpj", "bw_vat", "ca_bn", "ca_gst_hst", "ch_uid"),
+        *("ch_vat", "ci_vat", "eu_oss_vat", "eu_vat", "fo_vat", "fr_siren", "fr_siret", "gb_vat", "ge_vat"),
+        *("hk_br", "hu_tin", "il_vat", "in_gst", "is_vat", "jp_cn", "kr_brn", "li_uid", "li_vat", "lk_vat"),
+        *("ma_vat", "md_vat", "mk_vat", "mu_vat", "no_vat", "no_voec", "nz_bn", "nz_gst", "om_vat", "pl_nip"),
+        *("rs_pib", "sa_vat", "sg_gst", "sg_uen", "th_vat", "tt_vat", "tw_vat", "tz_vat", "ua_vat", "uz_vat"),
+        "za_vat",
+    }
+)
+"""The kinds of tax ids that only who trades has. Not among them: those that persons have too.
+
+The kind is Stripe's word. `unknown` is of none, and a kind that is not here shows nothing: a person looks.
+"""
+
+
+def shows_business(tax_ids: object) -> bool:
+    """Return whether one of a buyer's tax ids is of a kind that consumers do not have.
+
+    Source: `type` of docs.stripe.com/api/tax_ids/object, and the table of docs.stripe.com/billing/customer/tax-ids.
+    """
+    found = tax_ids if isinstance(tax_ids, list) else []
+    kinds = [one.get("type") for one in found if isinstance(one, Mapping)]
+    return any(isinstance(kind, str) and kind in _OF_BUSINESSES for kind in kinds)
+
 
 def tax_of_session(session: Json) -> int | None:
     """Return the tax that a session's total contains, in minor units. None: it is not known.

@@ -133,6 +133,7 @@ def policy_context(
         order=context.order,
         billing_country=payment.billing_country,
         has_company_data=payment.has_company_data,
+        has_other_tax_id=payment.has_other_tax_id,
         provider=provider_of(payment.payment_id),
         is_for_ordered_product=context.is_for_ordered_product,
         similar=tuple(one.payment_id for one in similar),
