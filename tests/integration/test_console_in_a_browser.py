@@ -21,7 +21,7 @@ from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_api_declarations import declared, followed
 from tests.integration.test_api_parked import of_another_shop
-from tests.integration.test_no_free_use import BARE, changes_her_mind, ordered, pays
+from tests.integration.test_no_free_use import BARE, EVE, PLAN, RENEWS, SHOWN, changes_her_mind, ordered, pays
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
@@ -785,6 +785,25 @@ def test_a_bank_gets_the_evidence_on_one_page(world: World, console: Console) ->
     console.page.send("Emulation.setEmulatedMedia", media="")
     address = console.page.value("document.querySelector('.dispute a').href")
     assert address == "https://dashboard.stripe.com/test/disputes/dp_1"
+    assert console.blocked() == []
+
+
+def test_what_was_shown_and_agreed_to_is_on_the_page_of_the_account_and_on_the_evidence(
+    world: World, console: Console
+) -> None:
+    """The words on the button, the renewal terms, and those of the consent to them; of a pack no renewals."""
+    pays(world, ordered(world, BARE), "pack")
+    order = ordered(world, {**PLAN, "information": SHOWN, "renewal_consent": RENEWS})
+    world.record_events(event_of(dispute(), names=(PaymentId(pays(world, order, "plan")),)))
+    console.sign_in()
+    for address, heading in ((f"accounts/{EVE}", EVE), (f"evidence/{EVE}", "Evidence for the bank")):
+        console.go(address, heading)
+        for words in ("The button said “zahlungspflichtig bestellen”.", "every month, tax included", RENEWS["words"]):
+            console.reads(words)
+    console.go(f"accounts/{EVE}", EVE)
+    cards = "[...document.querySelectorAll('section.card')].find(e => e.textContent.startsWith('Latest orders'))"
+    terms = f"[...{cards}.querySelectorAll('dt')].filter(e => e.textContent === 'Renewal terms').length"
+    assert console.page.value(terms) == 1
     assert console.blocked() == []
 
 

@@ -15,9 +15,12 @@ export const agreedRows = (one) => [
   ["Consent to the renewal", one.renewal_consent ? html`<p>Given ${time(one.renewal_consent.given_at)}, text ${one.renewal_consent.text_version}:</p><blockquote>${one.renewal_consent.words}</blockquote>` : one.is_plan ? "None is recorded" : nothing],
 ];
 
-export const ordersCard = (orders) => (orders.length ? card("Latest orders", orders.map((one) => facts([
+/** The newest order, and the others below it, each closed. */
+export const ordersCard = (orders) => (orders.length ? card("Latest orders", orders.map((one, place) => (place ? html`<details><summary>${product(one.product_id)}, ${day(one.placed_at)}</summary>${order(one)}</details>` : order(one)))) : nothing);
+
+const order = (one) => facts([
   ["Order", html`<span class="id">${one.order_id}</span>`],
   ["Placed", time(one.placed_at)],
   ["Product", html`${product(one.product_id)}, ${money(one.price)} <span class="soft">before tax and discount</span>`],
   ...agreedRows(one),
-]))) : nothing);
+]);
