@@ -10,6 +10,7 @@ from cli.index import index
 from cli.job import job
 from cli.ledger import ledger
 from cli.mails import mails
+from cli.mutes import mutes
 from cli.run import run
 from cli.serve import serve
 from cli.token import token
@@ -40,7 +41,7 @@ def billing() -> None:
     """
 
 
-for command in (run, serve, demo, token, job, ledger, mails, why, index, verify, completion):
+for command in (run, serve, demo, token, job, ledger, mails, mutes, why, index, verify, completion):
     billing.add_command(command)
 
 

@@ -14,7 +14,7 @@ from cli.main import billing
 from tools.devserver import environment
 
 ROOT = Path(__file__).parent.parent.parent.parent
-COMMANDS = ("completion", "demo", "index", "job", "ledger", "mails", "run", "serve", "token", "verify", "why")
+COMMANDS = ("completion", "demo", "index", "job", "ledger", "mails", "mutes", "run", "serve", "token", "verify", "why")
 
 
 @pytest.fixture(autouse=True)
