@@ -133,6 +133,7 @@ _CASES = (
 )
 _WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
 _DURATIONS = ("test_durations", "tools/test_template_sources")
+_OF_MAILS = ("accounts", "cases", "declarations", "desk", "orders", "plans", "write")
 _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("adjust_credits", "authority", "settle_proposals"), ("contract/test_second_person",)),
     **dict.fromkeys(("find_records", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")),
@@ -140,7 +141,7 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
         ("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails", *_DURATIONS)
     ),
     **dict.fromkeys(
-        ("list_mails", "write_mails"),
+        ("list_mails", *(f"write_mails.{name}" for name in _OF_MAILS)),
         ("usecases/test_what_is_mailed", "usecases/test_low_balance", "usecases/test_remind"),
     ),
     **{

@@ -22,7 +22,7 @@ from ledger.usecases.refund_cases.refund_warned import LOOK_AGAIN
 from ledger.usecases.refund_cases.withdraw_contract import DISPUTE_LOOKED_AT_EVERY, LOOKED_FOR_AGAIN_AFTER
 from ledger.usecases.remind import BEGINS_WITHIN
 from ledger.usecases.send_refunds import NEW_FOR
-from ledger.usecases.write_mails import _PARTS_WITHIN
+from ledger.usecases.write_mails.accounts import _PARTS_WITHIN
 
 BANK_DEBIT = timedelta(days=14)
 """What the slowest way to pay takes to succeed or fail."""
