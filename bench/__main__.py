@@ -23,7 +23,7 @@ from tools.engines import ENGINES, ROOT, EngineError
 
 PAGE = ROOT / "docs" / "performance.md"
 PARTS = ("jobs", "growth", "history", "support", "hot", "emulator", "cost", "throughput")
-ON_PAGE = {"hot", "emulator", "cost", "growth", "history", "throughput"}
+ON_PAGE = {"hot", "emulator", "cost", "growth", "history", "support", "throughput"}
 _OF_THE_LARGE = 20
 
 
