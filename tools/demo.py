@@ -1,5 +1,8 @@
 """Fill a table with a believable month: some hundred customers, through the real handlers and the simulators.
 
+Time passes between the steps of a life: providers report whole seconds, so of two steps within one it would depend on
+the machine which was first, and two builds would tell two stories.
+
     a month ago ── each customer lives a story: buys, works, fails, writes, disputes ──► now
                                          └── support decides most of what a person has to decide
 
@@ -16,11 +19,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ledger.domain.ids import AccountId
-from tools.devserver.customer_lives import Player, Step, World, checkout_of, confirm_consent, order_of
+from tools.devserver.customer_lives import Player, Step, World, checkout_of, confirm_consent, order_of, renewals_of
 from tools.stories import EVENTS, Notification
 
 Json = dict[str, Any]
 DAYS = 30
+MOST_STEPS = 40
+"""Of a life. The next one begins after it."""
+_LONGEST_PAUSE = timedelta(minutes=7)
+_IN_AN_OUTAGE = timedelta(seconds=2)
 OUTAGE_AT = 0.7
 """When the system fails many runs, as a part of the month."""
 _AROUND = timedelta(hours=2)
@@ -55,6 +62,7 @@ class Customer:
     provider: str
     product_id: str
     country: str
+    pause: timedelta
     payment: str = ""
     runs: int = 0
 
@@ -63,10 +71,16 @@ class Customer:
         """The account's name."""
         return self.player.account_id.removeprefix("acct_")
 
+    def waits(self) -> None:
+        """Let the time between two steps pass."""
+        self.player.world.clock.advance(self.pause)
+
     def buys(self) -> Json:
         """Order, pay, and have the consent confirmed. Return what the provider says of the payment."""
+        self.waits()
         player, account = self.player, getattr(self.player.world, self.provider)
         body = order_of(self.provider, self.product_id, country=self.country)
+        body |= renewals_of(self.product_id, player.world.clock.now())
         order = player.customer("orders", "POST", "/orders", body, code=201)
         checkout = checkout_of(account.sessions if self.provider == "stripe" else account.transactions, order)
         place = {"country": self.country} if self.provider == "stripe" else {}
@@ -84,16 +98,19 @@ class Customer:
         """Draw credits for so many runs, each of which fails."""
         for _ in range(runs):
             run = self._draws(self.chance.randint(8, 40))
+            self.waits()
             failure = {"account_id": self.player.account_id, "error": self.chance.choice(_ERRORS)}
             self.player.service("failed", f"/usage/{run}/failure", failure, code=200)
 
     def writes(self, reason: str, message: str, **more: Any) -> str:
         """Request a refund. Return the case's id."""
+        self.waits()
         body = {"purchase_id": self.payment, "reason": reason, "message": message, **more}
         return str(self.player.customer("writes", "POST", "/refund-requests", body, code=201)["case_id"])
 
     def disputes(self) -> str:
         """Let the bank open a dispute. Return its id."""
+        self.waits()
         world, provider_id = self.player.world, self.payment.partition(":")[2]
         if self.provider == "paddle":
             return str(self.player.happens("bank", "", lambda: world.paddle.open_chargeback(provider_id))["id"])
@@ -101,11 +118,13 @@ class Customer:
 
     def is_decided(self, case_id: str, outcome: str, clause: str, *words: str, **more: Any) -> None:
         """Let support decide a case."""
+        self.waits()
         decision = {"outcome": outcome, "clause": clause, "words": list(words), **more}
         person = self.chance.choice(("staff_sue", "staff_tom"))
         self.player.support("", "POST", f"/support/refund-cases/{case_id}/decision", decision, code=200, person=person)
 
     def _draws(self, credits_: int) -> str:
+        self.waits()
         self.runs += 1
         run = f"run_{self.name}_{self.runs:03}"
         body = {"account_id": self.player.account_id, "run_id": run, "credits": credits_}
@@ -126,14 +145,14 @@ def fill(
     early: list[Customer] = []
     outage: datetime | None = None
     every = 3 if customers > len(STORIES) * 3 else 1  # few customers: a story each
+    pause = min(_LONGEST_PAUSE, timedelta(days=DAYS) / customers / MOST_STEPS)
     for number in range(customers):
         part = number / customers
         world.clock.shift = -timedelta(days=DAYS) * (1 - part)
         name = NAMES[number % len(NAMES)] + (str(number // len(NAMES) + 1) if number >= len(NAMES) else "")
         player = Player(AccountId(f"acct_{name}"), world, _show_nothing, email=f"{name}@example.com")
-        one = Customer(
-            player, chance, chance.choice(("stripe", "paddle")), chance.choice(_PRODUCTS), chance.choice(_PLACES)
-        )
+        provider, product, place = (chance.choice(of) for of in (("stripe", "paddle"), _PRODUCTS, _PLACES))
+        one = Customer(player, chance, provider, product, place, pause)
         is_special = number % every == every // 2
         story = STORIES[number // every % len(STORIES)] if is_special else just_works
         story(one)
@@ -170,6 +189,7 @@ def _make_good(world: World, outage: datetime | None) -> None:
 def _fail_together(customers: list[Customer]) -> None:
     """Fail runs of a third of the customers within minutes: an outage."""
     for one in customers[::3]:
+        one.pause = min(one.pause, _IN_AN_OUTAGE)
         one.fails(one.chance.randint(1, 3))
 
 
@@ -201,6 +221,7 @@ def forgot_the_renewal(one: Customer) -> None:
     paid = one.buys()
     one.works(2)
     world, subscription = one.player.world, paid["subscription"]
+    one.waits()
     one.player.happens("Stripe", "renews", lambda: world.stripe.renew(subscription))
     one.payment = one.player.customer("looks", "GET", "/purchases", code=200)["purchases"][0]["purchase_id"]
     one.writes("mistaken_renewal", "I thought that I had cancelled. I did not want another month.")
@@ -241,6 +262,7 @@ def won_the_dispute(one: Customer) -> None:
     one.provider = "stripe"
     one.buys()
     dispute, world = one.disputes(), one.player.world
+    one.waits()
     one.player.happens("bank", "", lambda: world.stripe.close_dispute(dispute, "won"))
 
 
@@ -264,6 +286,7 @@ def pays_twice(one: Customer) -> None:
     """Pay one order twice."""
     one.provider, one.product_id = "stripe", "pack_1000"
     paid, world = one.buys(), one.player.world
+    one.waits()
     one.player.happens("Stripe", "is paid again", lambda: world.stripe.pay_again(paid["checkout"]))
 
 
@@ -276,6 +299,7 @@ def declares(one: Customer) -> None:
         "email": f"{one.name}.private@example.net",
         "language": "en",
     }
+    one.waits()
     draft = one.player.anybody("", "POST", "/withdrawal-declarations", declaration, code=201)
     path = f"/declarations/{draft['declaration_id']}/confirmation"
     one.player.anybody("", "POST", path, {"token": draft["token"]}, code=200)
@@ -286,6 +310,7 @@ def is_given_much(one: Customer) -> None:
     one.product_id = "pack_2500"
     one.buys()
     one.fails(2)
+    one.waits()
     gift = {"credits": 25_000, "why": "Our migration lost the tags of the whole project: agreed with the team lead."}
     path = f"/support/accounts/{one.player.account_id}/adjustments"
     one.player.support("", "POST", path, gift, code=409)
@@ -294,6 +319,7 @@ def is_given_much(one: Customer) -> None:
 def is_held(one: Customer) -> None:
     """Pay with a card that somebody else says is theirs."""
     one.buys()
+    one.waits()
     hold = {"hold_id": "support:stolen-card", "why": "The owner of the card has written to us."}
     one.player.support("", "POST", f"/support/accounts/{one.player.account_id}/holds", hold, code=200)
 

@@ -16,10 +16,14 @@ from typing import Any, Protocol
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from ledger.domain import catalogue
+from ledger.domain.catalogue import ProductKind
 from ledger.domain.ids import AccountId
+from ledger.domain.money import format_amount
 from tools import token
 from tools.devserver import environment
 from tools.devserver.gateway import Callers, Stream
+from tools.simulators.common.clock import months_after
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
 
@@ -236,6 +240,24 @@ def order_of(provider: str, product_id: str, *, country: str = "DE") -> Json:
         "country": country,
         "policy_version": _POLICY,
         "consent": _CONSENT,
+    }
+
+
+def renewals_of(product_id: str, now: datetime) -> Json:
+    """Return what an order of a plan adds: the renewal terms as they are shown, and the consent to them. Empty: a pack.
+
+    Some countries sell no plan without it.
+    """
+    product = catalogue.load().products[product_id]
+    if product.kind is not ProductKind.SUBSCRIPTION:
+        return {}
+    first_on = datetime.fromtimestamp(months_after(int(now.timestamp()), product.period_months), UTC).date()
+    price = product.prices["EUR"]
+    shown = {"amount_minor": price, "every_months": product.period_months, "first_on": first_on.isoformat()}
+    words = f"I agree that the plan renews every month at {format_amount(price, 'EUR')} until I cancel."
+    return {
+        "information": {"text_version": "2026-11", "renewal": shown},
+        "renewal_consent": {"text_version": "2026-11", "words": words},
     }
 
 
