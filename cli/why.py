@@ -1,6 +1,7 @@
 """`billing why`."""
 
 import json
+from datetime import UTC, datetime
 
 import click
 
@@ -42,7 +43,7 @@ def why(id_: str, *, is_whole: bool, is_json: bool) -> None:
         click.echo(f"No key, and no row of the index, leads to {id_}: the whole table was read.", err=True)
     every = lines_of(world)
     lines = every if id_ in world.accounts else lines_that_concern(id_, every)
-    sentences = balance_in_words(world)
+    sentences = balance_in_words(world, datetime.now(UTC))
     if is_json:
         click.echo(
             json.dumps({"id": id_, "found_by": found_by, "lines": as_json(lines), "balance": sentences}, indent=2)

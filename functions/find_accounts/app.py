@@ -31,6 +31,7 @@ from ledger.ports.reads import Keys
 from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.latest_orders import latest_orders
+from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look
 from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.timeline import LineKind, timeline
@@ -126,7 +127,8 @@ def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
         waiting,
         open_disputes_of(account, here.store),
         latest_orders(owner, here.store),
-        explain_balance(owner, here.store),
+        explain_balance(owner, here.store, now),
+        read_locks(account, here.store, now),
         now,
         is_debt_withheld=here.config.is_debt_withheld,
     )
@@ -172,7 +174,7 @@ def explain_record(record_id: RecordPath, account_id: BesideAccount = None) -> C
     """
     here, person = services(), support(app)
     searched = Searched(here.store, here.providers, lambda: here.address_key)
-    chain = explain_chain(record_id, searched, AccountId(account_id) if account_id else None)
+    chain = explain_chain(record_id, searched, AccountId(account_id) if account_id else None, now=here.now())
     for owner in chain.account_ids:
         record_look(owner, person.account_id, "why", here.store, now=here.now())
     return ChainResponse.of(record_id, chain)

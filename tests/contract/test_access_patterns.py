@@ -1043,7 +1043,7 @@ def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
     searched = Searched(store, ("stripe", "paddle"), lambda: "key")
     for text in ("pi_1", "re_1", ADA):
-        yield engine.trips(lambda text=text: explain_chain(text, searched).lines)
+        yield engine.trips(lambda text=text: explain_chain(text, searched, now=NOW).lines)
 
 
 @case("why, of an id of one account: `explain_chain`: the same, of an id of an account with more entries")
@@ -1053,7 +1053,7 @@ def _(engine: Engine) -> Iterator[int]:
         draw_credits(ADA, f"run_{number}", 1, store, now=at(100 + number))
     searched = Searched(store, ("stripe", "paddle"), lambda: "key")
     for text, beside in (("pi_1", None), ("run_0", ADA), (f"run_{MOST_LINES}", ADA)):
-        yield engine.trips(lambda text=text, beside=beside: explain_chain(text, searched, beside).lines)
+        yield engine.trips(lambda text=text, beside=beside: explain_chain(text, searched, beside, now=NOW).lines)
 
 
 @case("`subject_acts`, `subject_looks`")

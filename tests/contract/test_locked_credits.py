@@ -21,6 +21,7 @@ from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
 from ledger.usecases.contacts import Address, contact_change
 from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.explain_chain import explain_balance
 from ledger.usecases.limits import NO_LIMITS
 from ledger.usecases.locks import read_locks
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -107,6 +108,11 @@ def test_credits_are_there_at_once_and_locked_until_the_confirmation(any_store: 
     assert (lot_id, lock.order_id) == (f"order/{buyer.order.order_id}/0", buyer.order.order_id)
     (shown,) = read_locks(buyer.account, any_store, buyer.now)
     assert (shown.credits, shown.until, shown.missing) == (1000, lock.until, MissingConsent.CONFIRMATION)
+    has, why = explain_balance(ADA, any_store, buyer.now)
+    assert has == f"{ADA} has 1,000 credits: 1,000 granted."
+    assert why.startswith("1,000 of them are locked: our mail that confirms the consent")
+    assert buyer.order.order_id in why
+    assert "That mail unlocks them, or at the end of that right: " in why
     with pytest.raises(CreditsLocked) as refused:
         buyer.draws(5)
     assert (refused.value.missing, refused.value.locked, refused.value.until) == (5, 1000, lock.until)
@@ -116,6 +122,7 @@ def test_credits_are_there_at_once_and_locked_until_the_confirmation(any_store: 
     assert buyer.spendable == 1000
     buyer.draws(5)
     assert (buyer.account.balance, read_locks(buyer.account, any_store, NOW)) == (995, [])
+    assert explain_balance(ADA, any_store, NOW) == [f"{ADA} has 995 credits: 1,000 granted − 5 drawn."]
     assert buyer.is_sound()
 
 

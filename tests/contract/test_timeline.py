@@ -91,6 +91,8 @@ def test_pages_of_any_size_are_the_whole_timeline(any_store: Store) -> None:
     for later, earlier in pairwise(entries):
         assert earlier.balance == (later.balance or 0) - (later.credits or 0)
     assert [one.actor for one in lines if one.kind is LineKind.LOOK] == ["sam", "sam", "kim"]
+    assert entries[-1].words.startswith("1,000 credits of 1 Nov 2026, 20.00 USD: granted (stripe:")
+    assert any(one.words.startswith("given credits: granted (case:") for one in entries)
     for limit in (1, 2, 3, 7):
         assert whole(any_store, limit) == lines
 
@@ -121,8 +123,8 @@ def test_a_mail_that_was_sent_is_on_the_timeline(any_store: Store) -> None:
     send(any_store, mail_id, Postbox())
     (one,) = whole(any_store, 5, (LineKind.MAIL,))
     assert one.line_id == mail_id
-    assert one.line.words.startswith("mail contract_confirmation about ord_")
-    assert one.line.words.endswith(": sent")
+    assert one.line.words.startswith("mail about ord_")
+    assert one.line.words.endswith(": confirmation of the contract, with the consent; accepted for delivery")
     unowned = list_mail(MailKind.DECLARATION_RECEIPT, "W-1", None, at(0))
     assert any_store.commit(Commit(documents=(unowned,))) is None
     send(any_store, mail_id_of(MailKind.DECLARATION_RECEIPT, "W-1"), Postbox())
@@ -144,7 +146,18 @@ def test_a_page_costs_the_same_however_much_the_account_has(new_store: Callable[
     assert trips(1000) == trips(10) <= 10
 
 
-@pytest.mark.parametrize("after", ["x", "entry", "entry 2026", "other 2026-11-01T12:00:00Z#1"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        "x",
+        "entry 2026-11-01T12:00:00Z#1",
+        "1",
+        "[1, 2]",
+        '["entry", "2026", "2026-11-01T12:00:00Z#1", ""]',
+        '["other", "2026-11-01T12:00:00.000000Z", "2026-11-01T12:00:00.000000Z#1", ""]',
+        '["mail", "2026-11-01T12:00:00.000000Z", 1, ""]',
+    ],
+)
 def test_a_text_that_ends_no_page_is_refused(after: str) -> None:
     """No text of a client leads out of the timeline."""
     with pytest.raises(InvalidRequest):
@@ -179,7 +192,7 @@ def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
     """Delivery, fact, entries, and the case; and to no other run."""
     lived(any_store)
     index_purchases([PI], any_store)
-    chain = explain_chain(text, searched(any_store))
+    chain = explain_chain(text, searched(any_store), now=at(200))
     assert chain.account_ids == (ADA,)
     kinds = {line.kind for line in chain.lines}
     assert {"event", "fact", "entry"} <= kinds
@@ -199,26 +212,42 @@ def test_a_chain_is_in_the_order_in_which_things_happened_within_a_second_too(an
     case = request_refund(any_store, refund_claim())
     place_hold("support:x", ADA, "sam", any_store, why="A stolen card.", now=at(70))
     lift_hold("support:x", ADA, "kim", any_store, why="It was not.", now=at(70))
-    lines = explain_chain(ADA, searched(any_store)).lines
-    assert [line.words.split()[0] for line in lines if line.kind == "act"] == ["sam:", "kim:"]
+    lines = explain_chain(ADA, searched(any_store), now=at(200)).lines
+    assert [line.words.split()[0] for line in lines if line.kind == "act"] == ["sam", "kim"]
     steps = [line.words for line in lines if line.kind == "case"]
-    assert steps[0] == f"{case.case_id}: a refund was requested for technical_problem"
+    assert steps[0] == f"{case.case_id}: a refund was requested, technical problem"
+    assert steps[1].startswith(f"{case.case_id}: sent to a person, by the policy. Decided by the rule “")
     entries = [line for line in lines if line.kind == "entry"]
     assert [line.balance for line in entries] == [1000, 990, 980, 970]
     causes = [line.kind for line in lines]
     assert causes.index("event") < causes.index("fact") < causes.index("entry")
 
 
+def test_the_timeline_has_the_order_of_the_chain_within_a_second_too(any_store: Store) -> None:
+    """A run, a case and another run of one second: one after the other, on pages of any size."""
+    record_events(any_store, paid(replace(payment(), customer_id="stripe:cus_1")), now=at(0))
+    for number, second in enumerate((0.1, 0.4)):
+        draw_credits(ADA, f"run_{number}", 10, any_store, now=at(5 + second / 60))
+    request_refund(any_store, refund_claim(), minute=5 + 0.2 / 60)
+    place_hold("support:x", ADA, "sam", any_store, why="A stolen card.", now=at(5 + 0.3 / 60))
+    kinds = [kind for kind in LineKind if kind is not LineKind.LOOK]
+    chain = explain_chain(ADA, searched(any_store), now=at(200)).lines
+    told = [line.words for line in chain if line.kind in {"event", *kinds}]
+    assert [line.kind for line in chain if line.at >= at(5)][:2] == ["entry", "case"]
+    for limit in (1, 2, 3, 100):
+        assert [one.line.words for one in reversed(whole(any_store, limit, tuple(kinds)))] == told, limit
+
+
 def test_what_is_left_out_of_a_timeline_is_said(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deliveries and cases are read up to a bound. Beyond it the page and the chain say that there are more."""
     lived(any_store)
     assert timeline(ADA, any_store).left_out == frozenset()
-    assert not explain_chain("pi_1", searched(any_store)).is_cut
+    assert not explain_chain("pi_1", searched(any_store), now=at(200)).is_cut
     monkeypatch.setattr("ledger.usecases.timeline.MOST_RECEIPTS", 1)
     record_events(any_store, paid(replace(payment(PaymentId("stripe:pi_2")), customer_id="stripe:cus_1")))
     assert timeline(ADA, any_store).left_out == {LineKind.DELIVERY}
     assert timeline(ADA, any_store, kinds=(LineKind.ENTRY, LineKind.CASE)).left_out == frozenset()
-    assert explain_chain("pi_1", searched(any_store)).is_cut
+    assert explain_chain("pi_1", searched(any_store), now=at(200)).is_cut
 
 
 @pytest.mark.parametrize(
@@ -242,7 +271,7 @@ def test_each_bound_of_a_timeline_is_said(monkeypatch: pytest.MonkeyPatch, bound
 def test_an_account_is_explained_with_the_orders_that_it_paid(any_store: Store) -> None:
     """What it agreed to, before what became of it."""
     record_events(any_store, paid(ordered(any_store)))
-    (line,) = [one for one in explain_chain(ADA, searched(any_store)).lines if one.kind == "order"]
+    (line,) = [one for one in explain_chain(ADA, searched(any_store), now=at(200)).lines if one.kind == "order"]
     assert "order ord_1: pack_1000 for 20.00 USD" in line.words
 
 
@@ -250,8 +279,8 @@ def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:
     """It is part of no key. Its draw and its return are there."""
     lived(any_store)
     with pytest.raises(NotFound):
-        explain_chain("run_3", searched(any_store))
-    chain = explain_chain("run_3", searched(any_store), ADA)
+        explain_chain("run_3", searched(any_store), now=at(200))
+    chain = explain_chain("run_3", searched(any_store), ADA, now=at(200))
     assert {line.kind for line in chain.lines} >= {"run", "entry"}
     assert [line.credits for line in chain.lines if "run:run_3" in line.ids and line.kind == "entry"] == [-10, 10]
 
@@ -266,45 +295,46 @@ def test_what_an_old_id_led_to_is_explained_however_much_came_after_it(
     fail_run(ADA, "run_first", any_store, now=at(3))
     for number in range(9):
         draw_credits(ADA, f"run_{number}", 1, any_store, now=at(10 + number))
-    of_run = explain_chain("run_first", searched(any_store), ADA)
+    of_run = explain_chain("run_first", searched(any_store), ADA, now=at(200))
     assert of_run.is_cut
     entries = [line for line in of_run.lines if line.kind == "entry" and "run:run_first" in line.ids]
     assert [(line.credits, line.balance) for line in entries] == [
         (-10, None),
         (10, None),
     ]
-    of_payment = explain_chain("pi_1", searched(any_store))
+    of_payment = explain_chain("pi_1", searched(any_store), now=at(200))
     assert [(line.credits, line.balance) for line in of_payment.lines if line.kind == "entry"] == [
         (1000, None),
         (-1, 993),
         (-1, 992),
         (-1, 991),
     ]
-    newest = explain_chain("run_8", searched(any_store), ADA)
+    newest = explain_chain("run_8", searched(any_store), ADA, now=at(200))
     assert [line.balance for line in newest.lines if line.kind == "entry"] == [993, 992, 991]
     with pytest.raises(NotFound):
-        explain_chain("run_none", searched(any_store), ADA)
+        explain_chain("run_none", searched(any_store), ADA, now=at(200))
 
 
 def test_what_is_nobodys_yet_is_explained_too(any_store: Store) -> None:
     """A refund whose payment was not reported."""
     record_events(any_store, event_of(refund()))
-    chain = explain_chain("pi_1", searched(any_store))
+    chain = explain_chain("pi_1", searched(any_store), now=at(200))
     assert (chain.account_ids, chain.balance) == ((), ())
     assert any("counts when that is" in line.words and line.is_open for line in chain.lines)
     with pytest.raises(NotFound):
-        explain_chain("nothing", searched(any_store))
+        explain_chain("nothing", searched(any_store), now=at(200))
 
 
 def test_the_balance_is_explained_by_kind(any_store: Store) -> None:
     """The figures add up to the balance."""
     lived(any_store)
-    sentence, *others = explain_balance(ADA, any_store)
+    sentence, *others = explain_balance(ADA, any_store, at(200))
     account, _ = any_store.statement_page(ADA, 1)
     assert account
     assert sentence.startswith(f"{ADA} has {account.balance:,} credits: ")
     assert any("suspended by dispute:" in one for one in others)
-    assert explain_balance(BOB, any_store) == []
+    assert any(one.endswith("frozen while a dispute of their payment is open.") for one in others)
+    assert explain_balance(BOB, any_store, at(200)) == []
 
 
 def test_the_balance_of_an_account_with_many_entries_is_explained_by_its_lots(
@@ -314,21 +344,21 @@ def test_the_balance_of_an_account_with_many_entries_is_explained_by_its_lots(
     monkeypatch.setattr("ledger.usecases.explain_chain.MOST_ENTRIES", 3)
     record_events(any_store, paid(), now=at(0))
     draw_credits(ADA, "run_all", 1000, any_store, now=at(1))
-    assert explain_balance(ADA, any_store) == [f"{ADA} has 0 credits: 1,000 granted − 1,000 drawn."]
+    assert explain_balance(ADA, any_store, at(9000)) == [f"{ADA} has 0 credits: 1,000 granted − 1,000 drawn."]
     second = paid(payment(PaymentId("stripe:pi_2"), minute=2))
     record_events(any_store, second, now=at(2))
     draw_credits(ADA, "run_some", 300, any_store, now=at(3))
     left = "of the lot that has credits left. All other lots have none"
-    assert explain_balance(ADA, any_store) == [f"{ADA} has 700 credits: 1,000 granted − 300 drawn, {left}."]
+    assert explain_balance(ADA, any_store, at(9000)) == [f"{ADA} has 700 credits: 1,000 granted − 300 drawn, {left}."]
     record_events(any_store, paid(payment(PaymentId("stripe:pi_3"), minute=4)), now=at(4))
     refunded = event_of(refund(1000, minute=5), names=(PaymentId("stripe:pi_3"),))
     record_events(any_store, refunded, now=at(5))
     left = "of the 2 lots that have credits left. All other lots have none"
-    assert explain_balance(ADA, any_store) == [
+    assert explain_balance(ADA, any_store, at(9000)) == [
         f"{ADA} has 1,200 credits: 2,000 granted − 300 drawn − 500 taken back, {left}."
     ]
     draw_credits(ADA, "run_rest", 1200, any_store, now=at(6))
-    assert explain_balance(ADA, any_store) == [f"{ADA} has 0 credits: no lot has any left."]
+    assert explain_balance(ADA, any_store, at(9000)) == [f"{ADA} has 0 credits: no lot has any left."]
 
 
 def test_a_look_that_can_not_be_recorded_is_an_error() -> None:

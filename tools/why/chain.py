@@ -1,11 +1,15 @@
 """The lines of everything that was read of a ledger, in the order of time."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
+from ledger.domain.ids import OrderId
+from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.usecases import chain
 from ledger.usecases.chain import Line, in_order
+from ledger.usecases.locks import locked_orders
 from tools.verify.world import World
 
 
@@ -24,21 +28,30 @@ def lines_of(world: World) -> list[Line]:
 
 def _entries(world: World) -> Iterator[Line]:
     """Yield each account's entries in the order in which they are on its statement, with the balance after each."""
+    purchases = [item for item in world.payments.values() if isinstance(item, Purchase)]
+    names = chain.names_of_lots(purchases)
     for account_id in sorted({entry.account_id for entry in world.entries}):
         own = [entry for entry in world.entries if entry.account_id == account_id]
         balance = 0
         for entry in sorted(own, key=lambda entry: (entry.occurred_at.replace(microsecond=0), entry.number)):
             balance += entry.credits
-            yield chain.entry_line(entry, balance)
+            yield chain.entry_line(entry, balance, names)
 
 
-def balance_in_words(world: World) -> list[str]:
-    """Return for each account why its balance is what it is: the sums of its entries by kind."""
+def balance_in_words(world: World, now: datetime) -> list[str]:
+    """Return for each account why its balance is what it is: the sums of its entries by kind, and what is locked."""
+
+    def order_of(order_id: OrderId | None) -> Order | None:
+        key = world.fulfilment_keys.get(f"order/{order_id}")
+        return key.terms if key else None
+
     return [
         sentence
         for account_id, account in sorted(world.accounts.items())
         for sentence in chain.balance_in_words(
-            account, (entry for entry in world.entries if entry.account_id == account_id)
+            account,
+            (entry for entry in world.entries if entry.account_id == account_id),
+            locked_orders(account, order_of, now),
         )
     ]
 

@@ -152,7 +152,7 @@ class Lately {
     this.isRead = false;
     get(path("accounts", accountId, "timeline"), { kinds: "act", limit: 20 }).then((page) => {
       const since = Date.now() - DAY_MS;
-      this.lines = page.lines.filter((one) => one.words.startsWith(`${one.actor}: adjust `) && Date.parse(one.at) > since);
+      this.lines = page.lines.filter((one) => one.words.startsWith(`${one.actor} booked the adjustment `) && Date.parse(one.at) > since);
     }).catch(() => {}).finally(() => { this.isRead = true; draw(); }); // without it, the key alone tells two of them apart
   }
 

@@ -9,12 +9,20 @@ from ledger.domain.facts import DisputeState, EvidenceState
 from ledger.domain.purchases import Purchase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.usecases.chain import failed_run_line, order_line, purchase_lines, subscription_line
+from ledger.domain.texts import text
+from ledger.usecases.chain import (
+    actor_in_words,
+    cause_in_words,
+    failed_run_line,
+    order_line,
+    purchase_lines,
+    subscription_line,
+)
 from tools.testing.builders import PI, at, dispute, ordered, payment
 from tools.testing.fakes import FakeStore
 
 OPEN = "stripe:pi_1: dispute dp_1 over 20.00 USD is open"
-UNTIL = "; the bank takes evidence until 2026-11-01T13:30:00Z"
+UNTIL = "; the bank takes evidence until 1 Nov 2026, 13:30 UTC"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +43,7 @@ UNTIL = "; the bank takes evidence until 2026-11-01T13:30:00Z"
             DisputeState.UNDER_REVIEW,
             EvidenceState.SUBMITTED,
             at(90),
-            f"{OPEN.replace('open', 'under_review')}; evidence was handed in",
+            f"{OPEN.replace('open', 'under review')}; evidence was handed in",
         ),
         (
             DisputeState.LOST,
@@ -73,7 +81,7 @@ def test_a_subscription_says_its_state(status: SubscriptionStatus) -> None:
     """Of a plan that is known, or not."""
     known = Subscription(subscription_id="stripe:sub_1", status=status, at=at(0), cause="stripe:evt_1")
     line = subscription_line(known)
-    assert line.words.startswith(f"subscription stripe:sub_1 to an unknown plan is {status}")
+    assert line.words.startswith(f"subscription stripe:sub_1 to an unknown plan is {status.replace('_', ' ')}")
     assert {"stripe:evt_1", "stripe:sub_1"} <= line.ids
 
 
@@ -84,3 +92,10 @@ def test_a_failed_run_is_found_by_its_id_and_by_the_cause_of_its_entries() -> No
     replaced = failed_run_line("acct_ada", replace(failed, replaced_by="inc_1"))
     assert replaced.about == {"inc_1"}
     assert "replaced by inc_1" in replaced.words
+
+
+def test_a_person_is_named_as_such_and_a_rule_by_its_words() -> None:
+    """What is stored names both by a code."""
+    said = [cause_in_words(text("change.decided", rule=rule, clause="6")) for rule in ("person:sue", "wrong_amount")]
+    assert said == ["Decided by sue, clause 6.", "Decided by the rule “wrong amount”, clause 6."]
+    assert [actor_in_words(one) for one in ("send_refunds", "sue")] == ["the system", "sue"]

@@ -16,10 +16,11 @@ from ledger.api.responses.disputes import (
 from ledger.api.responses.model import Money
 from ledger.api.responses.orders import AgreedOrder
 from ledger.api.responses.purchases import LineResponse
+from ledger.domain.contacts import Contact
 from ledger.domain.disputes import ReportedDispute, first_disputed_at, reported_disputes
 from ledger.domain.entries import CounterAccount, Entry
 from ledger.domain.errors import NotFound
-from ledger.domain.facts import RefundChanged, WithdrawalChanged, facts_of
+from ledger.domain.facts import WithdrawalChanged, facts_of
 from ledger.domain.ids import AccountId, provider_of
 from ledger.domain.mails import MailKind, MailRecord, mail_id_of, order_of
 from ledger.domain.orders import Order
@@ -27,7 +28,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.timeline import TimelineRowKind
 from ledger.policy.texts import shipped_texts
-from ledger.ports.documents import mail_record_key
+from ledger.ports.documents import contact_key, mail_record_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.runtime import Runtime
@@ -49,7 +50,11 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
     disputed = [one for one in purchases if disputes_of(one)]
     found = sorted(disputed, key=lambda one: disputes_of(one)[0].urgency)[:_MOST_PURCHASES]
     known = LookUp(store, with_orders=True)(
-        Keys(accounts=frozenset({account_id}), payments=frozenset(one.payment_id for one in found))
+        Keys(
+            accounts=frozenset({account_id}),
+            payments=frozenset(one.payment_id for one in found),
+            documents=frozenset({contact_key(account_id)}),
+        )
     )
     if account_id not in known.accounts:
         raise NotFound(f"There is no account {account_id}.")
@@ -68,7 +73,8 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
             asked = checklist(Known(response, purchase, purchases, subscription), dispute.reason)
             response = response.model_copy(update={"checklist": asked})
         shown.append(response)
-    return DisputedPurchaseList(purchases=shown)
+    contact = known.document(contact_key(account_id), Contact)
+    return DisputedPurchaseList(email=contact.email if contact else None, purchases=shown)
 
 
 def _shown(
@@ -111,15 +117,7 @@ def _shown(
             for entry in usage[:_PAGE]
         ],
         has_more_usage=has_more or len(usage) > _PAGE,
-        refunds=[
-            MadeRefund(
-                refund_id=fact.refund_id,
-                state=fact.state,
-                amount=Money(amount_minor=fact.amount_minor, currency=fact.currency),
-                created_at=fact.created_at,
-            )
-            for fact in sorted(facts_of(purchase.facts, RefundChanged), key=lambda fact: fact.created_at)
-        ],
+        refunds=MadeRefund.of_purchase(purchase),
         cases=[_written(case) for case in sorted(cases, key=lambda case: case.opened_at)],
         mails=_mails(purchase, order, cases, records, store),
     )

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -39,17 +39,20 @@ from ledger.domain.facts import (
     ResolutionReported,
     WithdrawalChanged,
 )
-from ledger.domain.incidents import cause_of
+from ledger.domain.incidents import LOTS, cause_of
+from ledger.domain.mails import MailKind, MailOutcome, MailRecord
 from ledger.domain.money import format_amount
-from ledger.domain.orders import Order
+from ledger.domain.orders import MissingConsent, Order
 from ledger.domain.proposals import CREDITS
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome, Trigger
-from ledger.domain.refund_cases import RefundCase
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription
+from ledger.domain.texts import Text, text
 from ledger.domain.timeline import TimelineRow
 from ledger.policy.texts import shipped_texts
+from ledger.usecases.locks import LockedOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Line:
     ids: frozenset[str] = field(repr=False)  # what it names: two lines that share one belong together
     credits: int | None = None  # of an entry
     balance: int | None = None  # of an entry: the account's balance after it
+    lot_id: str | None = None  # of an entry
     is_open: bool = False  # it waits for something: `words` say for what
     about: frozenset[str] = field(default=frozenset(), repr=False)  # what many have in common: it leads to no other
 
@@ -83,23 +87,35 @@ def lines_that_concern(text: str, lines: Iterable[Line]) -> list[Line]:
         known = known.union(*(lines[n].ids for n in more if lines[n].kind not in {"entry", "run"}))
 
 
-_RANKS = ("order", "event", "fact", "run", "act", "case", "entry", "mail")
+_RANKS = ("order", "event", "fact", "run", "act", "case", "entry", "mail", "look")
+
+
+def rank_of(kind: str) -> int:
+    """Return the place of a kind of lines among those of one instant: causes come before what they led to."""
+    return _RANKS.index(kind)
+
+
+def in_one_order(times: Iterable[datetime]) -> list[datetime]:
+    """Return by which time each entry of an account is placed among other lines, given theirs in their own order.
+
+    Of one second that order counts: a provider reports whole seconds, and our clock has more.
+    """
+    placed: list[datetime] = []
+    for at in times:
+        is_same = placed and at.replace(microsecond=0) == placed[-1].replace(microsecond=0)
+        placed.append(max(at, placed[-1]) if is_same else at)
+    return placed
 
 
 def in_order(lines: Iterable[Line]) -> list[Line]:
     """Return lines in the order of time. Of one instant, causes come before what they led to.
 
-    Those of a kind are given in the order in which they happened: it counts among those of one instant. Among the
-    entries of one second it counts alone, since a provider reports whole seconds and our clock has more.
+    Those of a kind are given in the order in which they happened: it counts among those of one instant, and among the
+    entries of one second.
     """
-    placed = []
-    latest: datetime | None = None  # of the entries of one second
-    for line in lines:
-        at = line.at
-        if line.kind == "entry":
-            is_same = latest is not None and at.replace(microsecond=0) == latest.replace(microsecond=0)
-            at = latest = max(at, latest) if is_same and latest else at
-        placed.append((at, _RANKS.index(line.kind), line))
+    lines = list(lines)
+    entries = iter(in_one_order(line.at for line in lines if line.kind == "entry"))
+    placed = [(next(entries) if line.kind == "entry" else line.at, rank_of(line.kind), line) for line in lines]
     return [line for *_, line in sorted(placed, key=lambda one: one[:2])]
 
 
@@ -137,7 +153,8 @@ def receipt_line(receipt: Receipt) -> Line:
     reason = receipt.parked_reason
     is_parked = receipt.outcome is RecordOutcome.PARKED and reason is not None
     if is_parked and reason:
-        words += f", {reason}{f' ({receipt.detail})' if receipt.detail else ''}; {RELEASED_BY[reason.trigger]}"
+        detail = f" ({receipt.detail})" if receipt.detail else ""
+        words += f", {in_words(reason)}{detail}; {RELEASED_BY[reason.trigger]}"
     elif receipt.detail:
         words += f" ({receipt.detail})"
     if (receipt.received_at - receipt.occurred_at).total_seconds() >= _LATE_S:
@@ -159,7 +176,7 @@ def purchase_lines(purchase: Purchase) -> Iterator[Line]:
 def subscription_line(subscription: Subscription) -> Line:
     """Return the line of a subscription's latest state."""
     words = f"subscription {subscription.subscription_id} to {subscription.product_id or 'an unknown plan'} is "
-    words += f"{subscription.status}"
+    words += in_words(subscription.status)
     if subscription.cancel_at:
         words += f", it ends {_utc(subscription.cancel_at)}"
     elif subscription.period_end:
@@ -202,7 +219,7 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
             return "an attempt to pay failed"
         case RefundChanged():
             by = f" (approval {fact.tag})" if fact.tag else " (begun at the provider)"
-            return f"refund {fact.refund_id} of {money(fact.amount_minor, fact.currency)} is {fact.state}{by}"
+            return f"refund {fact.refund_id} of {money(fact.amount_minor, fact.currency)} is {in_words(fact.state)}{by}"
         case RefundApproved():
             kept = "" if fact.takes_credits else ", the credits stay"
             return f"a refund of {money(fact.amount_minor)} was approved ({fact.tag}){kept}"
@@ -213,16 +230,18 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
         case RefundAbandoned():
             return f"{fact.tag} is not sent: {shipped_texts().render(fact.reason)}"
         case RefundDeclined():
-            return f"a person declined a refund for {fact.reason} ({fact.case_id})"
+            return f"a person declined a refund, {in_words(fact.reason)} ({fact.case_id})"
         case RefundTotalReported():
             return f"{money(fact.total_minor, fact.currency)} of {fact.charge_id} were refunded in all"
         case DisputeChanged():
-            words = f"dispute {fact.dispute_id} over {money(fact.amount_minor, fact.currency)} is {fact.state}"
+            words = (
+                f"dispute {fact.dispute_id} over {money(fact.amount_minor, fact.currency)} is {in_words(fact.state)}"
+            )
             return words + _evidence(fact)
         case ChargebackChanged():
             amount = money(fact.amount_minor, fact.currency)
-            what = f"{fact.kind}{' reversal' if fact.is_reversal else ''} {fact.adjustment_id}"
-            return f"{what} of {amount} is {fact.state}"
+            what = f"{in_words(fact.kind)}{' reversal' if fact.is_reversal else ''} {fact.adjustment_id}"
+            return f"{what} of {amount} is {in_words(fact.state)}"
         case BalanceCredited():
             return f"{money(fact.amount_minor, fact.currency)} went to the buyer's balance ({fact.credit_id})"
         case MoneyLinked():
@@ -231,7 +250,7 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
             what = "is complete" if fact.is_complete else "is not confirmed, or too late"
             return f"the consent of order {fact.order_id} {what}"
         case WithdrawalChanged():
-            return f"the withdrawal {fact.case_id} {'stands' if fact.stands else 'was declined'}"
+            return f"the withdrawal {fact.case_id} {'counts' if fact.stands else 'was declined'}"
         case CreditsReplaced():
             return f"{fact.credits:,} credits were given instead of money ({fact.case_id})"
         case CustomerWrote():
@@ -273,26 +292,117 @@ def failed_run_line(account_id: str, failed: FailedRun) -> Line:
 def case_lines(case: RefundCase) -> Iterator[Line]:
     """Yield a line for each step of a refund case, and one for its decision."""
     ids = frozenset({case.case_id, case.payment_id, case.correlation_id})
-    yield Line(case.opened_at, "case", f"{case.case_id}: a refund was requested for {case.reason}", ids)
-    render = shipped_texts().render
+    yield Line(case.opened_at, "case", f"{case.case_id}: a refund was requested, {in_words(case.reason)}", ids)
     for change in case.history:
-        words = f"{case.case_id}: {change.from_state} → {change.to_state} by {change.actor}: {render(change.cause)}"
+        step = f"{_STEPS[change.to_state]}, by {actor_in_words(change.actor)}"
         is_last = change is case.history[-1] and case.state.is_open
+        words = f"{case.case_id}: {step}. {cause_in_words(change.cause)}"
         yield Line(change.at, "case", words, ids, is_open=is_last)
     if case.decision and case.decided_at:
         decision = case.decision
         reasons = " ".join(shipped_texts().render_all(decision.reasons))
-        words = f"{case.case_id}: rule {decision.rule}, clause {decision.clause}: {decision.outcome}. {reasons}"
+        by = f"by {rule_in_words(decision.rule)}, clause {decision.clause}"
+        words = f"{case.case_id}: the decision {by}: {_DECISIONS[decision.outcome]}. {reasons}"
         yield Line(case.decided_at, "case", words, ids)
+
+
+_STEPS: Mapping[CaseState, str] = {
+    CaseState.DECLARED: "declared, and not confirmed yet",
+    CaseState.REQUESTED: "its decision waits",
+    CaseState.IN_REVIEW: "sent to a person",
+    CaseState.APPROVED: "refund approved",
+    CaseState.ISSUED: "refund on its way",
+    CaseState.REFUNDED: "refunded",
+    CaseState.DECLINED: "declined",
+    CaseState.REPLACED: "replaced with credits",
+}
+_DECISIONS: Mapping[DecisionOutcome, str] = {
+    DecisionOutcome.APPROVE: "refund",
+    DecisionOutcome.REPLACE: "replace with credits",
+    DecisionOutcome.DECLINE: "decline",
+    DecisionOutcome.REVIEW: "a person decides",
+    DecisionOutcome.WAIT: "wait",
+}
+_ACTORS = {"policy": "the policy", "provider": "the provider", "send_refunds": "the system"}
+
+
+def in_words(code: str) -> str:
+    """Return a code as words."""
+    return code.replace("_", " ")
+
+
+def actor_in_words(actor: str) -> str:
+    """Return who changed a case: a person's id, or which part of the system."""
+    return _ACTORS.get(actor, actor)
+
+
+def rule_in_words(rule: str) -> str:
+    """Return what decided a case: the policy's rule, or the person."""
+    kind, _, person = rule.partition(":")
+    return person if kind == "person" and person else f"the rule “{in_words(rule)}”"
+
+
+def cause_in_words(cause: Text) -> str:
+    """Return why a case changed its state."""
+    if cause.key == "change.decided":
+        figures = {figure.name: figure.value for figure in cause.figures}
+        cause = text("change.decided", rule=rule_in_words(str(figures["rule"])), clause=figures["clause"])
+    return shipped_texts().render(cause)
+
+
+def mail_words(record: MailRecord) -> str:
+    """Return what a mail told the customer, and how it ended."""
+    words = f"mail about {record.subject.partition('/')[0]}: {_MAILS[record.kind]}; {_MAIL_OUTCOMES[record.outcome]}"
+    return words + (f", then a {record.failure} was reported" if record.failure else "")
+
+
+_MAILS: Mapping[MailKind, str] = {
+    MailKind.CONTRACT_CONFIRMATION: "confirmation of the contract, with the consent",
+    MailKind.WITHDRAWAL_INFORMATION: "information about the right of withdrawal",
+    MailKind.CASE_UPDATE: "what became of the request, and why",
+    MailKind.WITHDRAWAL_RECEIPT: "receipt of the withdrawal",
+    MailKind.CANCELLATION_RECEIPT: "receipt of the cancellation",
+    MailKind.DECLARATION_RECEIPT: "receipt of a declaration without a login",
+    MailKind.DECLARATION_NOTICE: "notice of a declaration that was sent in the customer's name",
+    MailKind.LOW_BALANCE: "few credits are left",
+    MailKind.RENEWAL_REMINDER: "reminder of a renewal",
+    MailKind.PRICE_CHANGE: "notice of a new price",
+    MailKind.CREDIT_NOTE: "document of a refund",
+    MailKind.CANCELLATION_CONFIRMED: "confirmation that renewals have ended",
+    MailKind.ACCOUNT_SUSPENDED: "the account was suspended, and why",
+    MailKind.ACCOUNT_ACTIVE: "the account is active again",
+    MailKind.CREDITS_REPLACED: "credits of failed runs were replaced",
+    MailKind.REVIEW_RECEIVED: "receipt of the request for a review",
+    MailKind.REVIEW_ANSWERED: "answer to the request for a review",
+}
+_MAIL_OUTCOMES: Mapping[MailOutcome, str] = {
+    MailOutcome.SENT: "accepted for delivery",
+    MailOutcome.REFUSED: "not accepted for delivery",
+    MailOutcome.OUTDATED: "not sent, since a later one says more",
+    MailOutcome.OFF: "not sent, since mails are off",
+}
 
 
 def act_line(account_id: str, record: AuditRecord) -> Line:
     """Return the line of an act of support, with what it moved at most."""
-    words = f"{record.actor}: {record.action} {record.subject} of {account_id}{_moved(record)}: {record.reason}"
+    done = _DONE[record.action]
+    words = f"{record.actor} {done} {record.subject} of {account_id}{_moved(record)}: {record.reason}"
     return Line(record.at, "act", words, frozenset({record.subject}))
 
 
-_DONE = {
+_DONE: Mapping[AuditAction, str] = {
+    AuditAction.HOLD: "suspended by",
+    AuditAction.LIFT: "lifted",
+    AuditAction.APPROVE: "approved a refund in",
+    AuditAction.REPLACE: "gave credits in",
+    AuditAction.DECLINE: "declined",
+    AuditAction.STATE_AMOUNT: "stated the amount of",
+    AuditAction.ADJUST: "booked the adjustment",
+    AuditAction.REPLACE_RUNS: "replaced failed runs by",
+    AuditAction.INFORM: "asked for the mail about withdrawal from",
+    AuditAction.PROPOSE: "proposed",
+    AuditAction.CONFIRM: "confirmed",
+    AuditAction.REJECT: "rejected",
     AuditAction.ATTRIBUTE: "attributed",
     AuditAction.REPLAY: "tried again to book",
     AuditAction.DISMISS: "dismissed",
@@ -306,8 +416,7 @@ _DONE = {
 
 def subject_act_line(record: AuditRecord) -> Line:
     """Return the line of an act of support about what belongs to no account."""
-    done = _DONE.get(record.action, record.action)
-    words = f"{record.actor} {done} {record.subject}{_moved(record)}: {record.reason}"
+    words = f"{record.actor} {_DONE[record.action]} {record.subject}{_moved(record)}: {record.reason}"
     return Line(record.at, "act", words, frozenset({record.subject}))
 
 
@@ -320,7 +429,7 @@ def _moved(record: AuditRecord) -> str:
     if not record.amount:
         return ""
     is_money = record.unit not in {"", CREDITS}
-    return f", {format_amount(record.amount, record.unit) if is_money else f'{record.amount:,} credits'}"
+    return f", {format_amount(record.amount, record.unit) if is_money else _credits(record.amount)}"
 
 
 MOVED: Mapping[EntryKind, str] = {
@@ -339,30 +448,50 @@ MOVED: Mapping[EntryKind, str] = {
 }
 
 
-def entry_line(entry: Entry, balance: int | None) -> Line:
-    """Return the line of an entry, with the balance after it, if that is known."""
+def names_of_lots(purchases: Iterable[Purchase]) -> Mapping[str, str]:
+    """Return what was bought, for each lot of these purchases. Payments for the same have the same lots: the original's
+    counts.
+    """
+    payments = sorted(filter(None, (one.payment for one in purchases)), key=lambda payment: payment.precedence)
+    return {
+        payment.lot_id(position): f"{_credits(line.credits)} of {payment.at:%-d %b %Y}, {_price(payment)}"
+        for payment in reversed(payments)
+        for position, line in enumerate(payment.lines)
+    }
+
+
+def _price(payment: PaymentSettled) -> str:
+    return format_amount(payment.paid_minor, payment.currency)
+
+
+def entry_line(entry: Entry, balance: int | None, names: Mapping[str, str]) -> Line:
+    """Return the line of an entry, with the balance after it, if that is known. `names`: see `names_of_lots`."""
     moved = MOVED[entry.kind]
     if entry.cause.startswith(cause_of("")):
         moved = "granted, to replace the credits of runs that failed in an incident"
-    words = f"lot {entry.lot_id}: {moved} ({entry.cause})"
+    given = "given credits" if entry.lot_id.startswith(LOTS) else f"lot {entry.lot_id}"
+    words = f"{names.get(entry.lot_id, given)}: {moved} ({entry.cause})"
     ids = frozenset({entry.entry_id, entry.cause, entry.correlation_id, entry.lot_id, entry.cause.removeprefix("run:")})
-    return Line(entry.occurred_at, "entry", words, ids, entry.credits, balance)
+    return Line(entry.occurred_at, "entry", words, ids, entry.credits, balance, entry.lot_id)
 
 
-def balance_in_words(account: Account, entries: Iterable[Entry]) -> list[str]:
-    """Return why an account's balance is what it is: the sums of all its entries by kind."""
+def balance_in_words(account: Account, entries: Iterable[Entry], locked: Iterable[LockedOrder]) -> list[str]:
+    """Return why an account's balance is what it is: the sums of all its entries by kind. And what of it can't be used.
+
+    `locked` is what is locked on the account.
+    """
     sums: dict[str, int] = {}
     for entry in entries:
         if entry.credits:
             name = MOVED[entry.kind].partition(",")[0]
             sums[name] = sums.get(name, 0) + entry.credits
-    return [f"{account.account_id} has {account.balance:,} credits: {_summed(sums)}.", *_what_else(account)]
+    return [f"{account.account_id} has {_credits(account.balance)}: {_summed(sums)}.", *_what_else(account, locked)]
 
 
-def balance_of_lots_in_words(account: Account) -> list[str]:
+def balance_of_lots_in_words(account: Account, locked: Iterable[LockedOrder]) -> list[str]:
     """Return why a balance is what it is by the lots that have credits left: what became of each. It reads no entry.
 
-    The others have nothing left, so the sums are the balance.
+    The others have nothing left, so the sums are the balance. And what of it can't be used: `locked` is what is locked.
     """
     lots = [lot for lot in account.lots.values() if lot.remaining]
     sums = {
@@ -373,20 +502,58 @@ def balance_of_lots_in_words(account: Account) -> list[str]:
     }
     of = "the lot that has" if len(lots) == 1 else f"the {len(lots):,} lots that have"
     figures = f"{_summed(sums)}, of {of} credits left. All other lots have none" if lots else "no lot has any left"
-    return [f"{account.account_id} has {account.balance:,} credits: {figures}.", *_what_else(account)]
+    return [f"{account.account_id} has {_credits(account.balance)}: {figures}.", *_what_else(account, locked)]
 
 
 def _summed(sums: Mapping[str, int]) -> str:
-    parts = " ".join(f"{'−' if total < 0 else '+'} {abs(total):,} {name}" for name, total in sums.items() if total)
+    given_first = sorted(sums.items(), key=lambda one: one[1] < 0)
+    parts = " ".join(f"{'−' if total < 0 else '+'} {abs(total):,} {name}" for name, total in given_first if total)
     return parts.removeprefix("+ ") or "no entry"
 
 
-def _what_else(account: Account) -> list[str]:
+def _what_else(account: Account, locked: Iterable[LockedOrder]) -> list[str]:
     """Return what beside the balance decides what can be spent."""
     sentences = [f"It is suspended by {hold_id} since {_utc(hold.since)}." for hold_id, hold in account.holds.items()]
+    sentences += map(_lock_in_words, locked)
+    frozen = sum(lot.remaining for lot in account.lots.values() if lot.is_frozen)
+    if frozen:
+        sentences.append(f"{_of_them(frozen)} frozen while a dispute of their payment is open.")
+    reserved = sum(lot.reserved for lot in account.lots.values())
+    if reserved:
+        sentences.append(f"{_of_them(reserved)} reserved for an approved refund.")
     if account.shortfall:
-        sentences.append(f"It owes {account.shortfall:,} credits that were used before their money went back.")
+        used = "that was used before its" if account.shortfall == 1 else "that were used before their"
+        sentences.append(f"It owes {_credits(account.shortfall)} {used} money went back.")
     return sentences
+
+
+def _lock_in_words(lock: LockedOrder) -> str:
+    """Return how many credits of an order are locked, why, and what unlocks them."""
+    order = f" of order {lock.order_id}" if lock.order_id else ""
+    why, unlocks = _LOCKS[lock.missing]
+    end = f", or at the end of that right: {_utc(lock.until)}" if lock.until else ""
+    return f"{_of_them(lock.credits)} locked: {why.format(order=order)}. {unlocks}{end}."
+
+
+_LOCKS: Mapping[MissingConsent | None, tuple[str, str]] = {
+    MissingConsent.REQUEST: (
+        "the customer{order} has not asked us to begin before the right of withdrawal ends",
+        "The customer's consent unlocks them",
+    ),
+    MissingConsent.CONFIRMATION: (
+        "our mail that confirms the consent{order} was not accepted for delivery yet",
+        "That mail unlocks them",
+    ),
+    None: ("a withdrawal from the contract{order} waits for a decision", "That decision unlocks them, or takes them"),
+}
+
+
+def _credits(count: int) -> str:
+    return f"{count:,} credit{'' if count == 1 else 's'}"
+
+
+def _of_them(count: int) -> str:
+    return f"{count:,} of them {'is' if count == 1 else 'are'}"
 
 
 def mentions(value: object, text: str) -> bool:
@@ -396,4 +563,4 @@ def mentions(value: object, text: str) -> bool:
 
 
 def _utc(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"

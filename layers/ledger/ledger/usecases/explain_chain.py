@@ -5,7 +5,7 @@ of the time at which the id happened, its latest purchases, and what the id lead
 older is left out, and the answer says so. So an account of years is explained as quickly as one of a day.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -25,12 +25,14 @@ from ledger.usecases.chain import (
     in_order,
     lines_that_concern,
     mentions,
+    names_of_lots,
     order_line,
     purchase_lines,
     receipt_line,
     subscription_line,
 )
 from ledger.usecases.find_records import MOST_FOUND, Searched, find_records
+from ledger.usecases.locks import read_locks
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.timeline import LineKind, TimelineLine, latest_purchases, timeline
 
@@ -55,7 +57,7 @@ class Chain:
     is_cut: bool  # there is more than was read, or is shown
 
 
-def explain_chain(text: str, searched: Searched, account_id: AccountId | None = None) -> Chain:
+def explain_chain(text: str, searched: Searched, account_id: AccountId | None = None, *, now: datetime) -> Chain:
     """Return the chain of an id; with the account that it belongs to, of any id that its history names.
 
     Raise NotFound if nothing names it.
@@ -74,7 +76,7 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
         mine = history if is_whole else lines_that_concern(text, history)
         lines += mine
         is_cut = is_cut or is_account_cut
-        sentences += explain_balance(one, searched.store)
+        sentences += explain_balance(one, searched.store, now)
     known = {(line.at, line.words) for line in lines}
     lines += [line for line in unowned if (line.at, line.words) not in known]
     if not lines:
@@ -88,12 +90,18 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
     )
 
 
-def explain_balance(account_id: AccountId, store: Store) -> list[str]:
-    """Return why an account's balance is what it is: by its entries, or, if they are many, by its lots."""
+def explain_balance(account_id: AccountId, store: Store, now: datetime) -> list[str]:
+    """Return why an account's balance is what it is: by its entries, or, if they are many, by its lots.
+
+    And what of it can't be used now, and why.
+    """
     account, page = store.statement_page(account_id, MOST_ENTRIES)
     if account is None:
         return []
-    return balance_of_lots_in_words(account) if page.next else balance_in_words(account, reversed(page.items))
+    locked = read_locks(account, store, now)
+    if page.next:
+        return balance_of_lots_in_words(account, locked)
+    return balance_in_words(account, reversed(page.items), locked)
 
 
 def _history(account_id: AccountId, store: Store, text: str | None, unowned: Iterable[Line]) -> tuple[list[Line], bool]:
@@ -102,13 +110,14 @@ def _history(account_id: AccountId, store: Store, text: str | None, unowned: Ite
     lines: list[TimelineLine] = []
     newest_from: datetime | None = None  # entries are read from here on. None: all of them
     is_cut = False
+    bought = latest_purchases(account_id, store)
     for kind in kinds:
-        page = timeline(account_id, store, kinds=(kind,), limit=MOST_LINES)
+        page = timeline(account_id, store, kinds=(kind,), limit=MOST_LINES, bought=bought)
         lines += reversed(page.lines)
         is_cut = is_cut or page.next is not None or bool(page.left_out)
         if kind is LineKind.ENTRY and page.next is not None:
             newest_from = page.lines[-1].line.at
-    purchases = latest_purchases(account_id, store)
+    purchases = bought.items
     orders = frozenset(f"order/{one.payment.order_id}" for one in purchases if one.payment and one.payment.order_id)
     stored = store.read(Keys(accounts=frozenset({account_id}), fulfilment_keys=orders))
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
@@ -123,7 +132,7 @@ def _history(account_id: AccountId, store: Store, text: str | None, unowned: Ite
         return found, is_cut
     named = {line.at for line in (*found, *unowned) if any(mentions(name, text) for name in line.ids)}
     moments = named | _moments_of_run(account_id, text, store)
-    return [*_entries_of(moments, account_id, newest_from, store), *found], is_cut
+    return [*_entries_of(moments, account_id, newest_from, store, names_of_lots(purchases)), *found], is_cut
 
 
 def _moments_of_run(account_id: AccountId, run_id: str, store: Store) -> set[datetime]:
@@ -132,7 +141,9 @@ def _moments_of_run(account_id: AccountId, run_id: str, store: Store) -> set[dat
     return {at for run in runs for at in (run.at, run.resumed_at, run.failed_at) if at}
 
 
-def _entries_of(moments: Collection[datetime], account_id: AccountId, before: datetime, store: Store) -> list[Line]:
+def _entries_of(
+    moments: Collection[datetime], account_id: AccountId, before: datetime, store: Store, names: Mapping[str, str]
+) -> list[Line]:
     """Return the entries of some moments before a time, oldest first: those of an old id are not among the newest.
 
     They are without the account's balance after them, which only all later entries would give.
@@ -142,7 +153,7 @@ def _entries_of(moments: Collection[datetime], account_id: AccountId, before: da
     for second in seconds[:MOST_MOMENTS]:
         _, page = store.statement_page(account_id, OF_A_MOMENT, f"{sortable(second)[:_SECOND]}~")
         found.update({entry.entry_id: entry for entry in reversed(page.items) if entry.occurred_at < before})
-    return [entry_line(entry, None) for entry in found.values()]
+    return [entry_line(entry, None, names) for entry in found.values()]
 
 
 _SECOND = len("2026-11-01T12:00:00")

@@ -4,6 +4,7 @@ That is the consent of an order, or a decision about a withdrawal from its contr
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,17 +27,25 @@ class LockedOrder:
 
 def read_locks(account: Account, store: Store, now: datetime) -> list[LockedOrder]:
     """Return what is locked on an account, by order. Nothing is read if nothing is locked."""
+    locks = account.locks(now).values()
+    unconfirmed = frozenset(f"order/{lock.order_id}" for lock in locks if lock.order_id and lock.until)
+    found = store.read(Keys(fulfilment_keys=unconfirmed)) if unconfirmed else Snapshot()
+    return locked_orders(account, found.order, now)
+
+
+def locked_orders(
+    account: Account, order_of: Callable[[OrderId | None], Order | None], now: datetime
+) -> list[LockedOrder]:
+    """Return what is locked on an account, by order. `order_of` gives an order by its id."""
     by_order: dict[tuple[OrderId | None, bool], list[Lock]] = defaultdict(list)
     for lock in account.locks(now).values():
         by_order[lock.order_id, lock.until is None].append(lock)
-    unconfirmed = frozenset(f"order/{order_id}" for order_id, is_withdrawn in by_order if order_id and not is_withdrawn)
-    found = store.read(Keys(fulfilment_keys=unconfirmed)) if unconfirmed else Snapshot()
     return [
         LockedOrder(
             order_id=order_id,
             credits=sum(lock.credits for lock in locks),
             until=max((lock.until for lock in locks if lock.until), default=None),
-            missing=None if is_withdrawn else _missing(found.order(order_id)),
+            missing=None if is_withdrawn else _missing(order_of(order_id)),
         )
         for (order_id, is_withdrawn), locks in sorted(by_order.items(), key=lambda one: (one[0][0] or "", one[0][1]))
     ]

@@ -22,7 +22,7 @@ _BY_FACTS = {
     ParkReason.NO_ACCOUNT: "Nothing says whose it is. An order, or another event of the same customer, releases it.",
     ParkReason.AMBIGUOUS_ACCOUNT: "What it names belongs to several accounts. An event that decides it releases it.",
     ParkReason.ORDER_MISMATCH: "It does not agree with the order that it names. The event of that order releases it.",
-    ParkReason.UNEXPECTED_CHARGE: "Nothing was ordered for this charge. The session of its payment releases it.",
+    ParkReason.UNEXPECTED_CHARGE: "Nothing was ordered for this charge. The report of its checkout releases it.",
     ParkReason.PERIOD_ALREADY_PAID: "Its period was paid before. An event that credits that payment releases it.",
 }
 

@@ -3,13 +3,15 @@
     entries · acts · looks · mails      each a list by time: a page of it is one query from a position on
     deliveries · cases                  read whole, up to a bound, and sorted here: an account has few
 
-A page reads one more line of each list than it shows. So it costs the same whatever else the account has. A page ends
-at one line: its list, and its position there. Lines of one second are in the order of the lists, so that each list
-knows where to go on.
+A page reads one more line of each list than it shows. So it costs the same whatever else the account has. Lines of one
+instant are in the order of `ledger.usecases.chain`: causes before what they led to. So a page that ends at a line tells
+each list where it goes on. The entries alone need a place of their own: of a second, their number is their order.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.errors import InvalidRequest
@@ -26,9 +28,20 @@ from ledger.ports.documents import (
     sortable,
     timeline_position,
 )
-from ledger.ports.reads import Keys
+from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
-from ledger.usecases.chain import Line, act_line, case_lines, entry_line, look_line, receipt_line
+from ledger.usecases.chain import (
+    Line,
+    act_line,
+    case_lines,
+    entry_line,
+    in_one_order,
+    look_line,
+    mail_words,
+    names_of_lots,
+    rank_of,
+    receipt_line,
+)
 
 MOST_RECEIPTS = 1000
 """How many receipts of one of the account's customers are read."""
@@ -40,7 +53,7 @@ CASES_AT_ONCE = 100
 
 
 class LineKind(StrEnum):
-    """A list of the timeline. Of one second, the lines of a list come before those of the next one."""
+    """A list of the timeline."""
 
     ENTRY = "entry"
     MAIL = "mail"
@@ -48,9 +61,6 @@ class LineKind(StrEnum):
     ACT = "act"
     DELIVERY = "delivery"
     LOOK = "look"
-
-
-_RANKS = {kind: rank for rank, kind in enumerate(LineKind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +72,18 @@ class TimelineLine:
     position: str  # in its list
     line: Line
     actor: str = ""  # of an act, a look, or a step of a case
+    # By which it is placed, if that is not its own time. Entries of a second are in the order of their numbers.
+    placed_at: datetime | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def instant(self) -> str:
+        """Return the time by which it is placed, as text that sorts."""
+        return sortable(self.placed_at or self.line.at)
 
     @property
     def place(self) -> tuple[str, int, str]:
         """Return where it is in the order of the timeline: the newest sorts last."""
-        return (self.position[:_SECOND], -_RANKS[self.kind], self.position)
+        return (self.instant, rank_of(self.line.kind), self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +96,42 @@ class TimelinePage:
     left_out: frozenset[LineKind] = frozenset()  # of these kinds there are more than are read, on whichever page
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where a page ends: at a line of a list, and behind an entry."""
+
+    kind: LineKind
+    instant: str
+    position: str
+    entry: str  # the position of the last entry that was shown; empty: none was
+
+    @classmethod
+    def of(cls, text: str) -> "_End":
+        """Return the end that a text names. Raise InvalidRequest if it can't be one."""
+        try:
+            kind, instant, position, entry = json.loads(text)
+            if not all(isinstance(one, str) for one in (instant, position, entry)) or len(instant) != _INSTANT:
+                raise ValueError("no end of a page")
+            return cls(LineKind(kind), instant, position, entry)
+        except (ValueError, TypeError, RecursionError):
+            raise InvalidRequest("after", "This is not a `next` of this list.", "query") from None
+
+    def __str__(self) -> str:
+        return json.dumps([self.kind, self.instant, self.position, self.entry])
+
+    def below(self, kind: LineKind) -> str:
+        """Return the position below which a list goes on."""
+        if kind is self.kind:
+            return self.position
+        if kind is LineKind.ENTRY:
+            return self.entry or f"{self.instant[:_SECOND]}~"
+        is_shown = _RANKS[kind] > _RANKS[self.kind]  # whole, of this instant
+        return self.instant if is_shown else f"{self.instant}~"
+
+
+_RANKS = {kind: rank_of("event" if kind is LineKind.DELIVERY else kind) for kind in LineKind}
 _SECOND = len("2026-11-01T12:00:00")
+_INSTANT = len("2026-11-01T12:00:00.000000Z")
 
 
 def timeline(
@@ -90,70 +142,58 @@ def timeline(
     limit: int = 50,
     after: str | None = None,
     balance: int = 0,
+    bought: Page[Purchase] | None = None,
 ) -> TimelinePage:
     """Return a page of an account's timeline, newest first.
 
-    `after` and `balance` are `next` and `balance` of the page before. Raise InvalidRequest if `after` can't be that.
+    `after` and `balance` are `next` and `balance` of the page before. `bought`: the account's latest purchases, up to
+    MOST_PURCHASES, if they were read before. Raise InvalidRequest if `after` can't be that.
     """
     found: list[TimelineLine] = []
     left_out = set()
+    known = _Bought(account_id, store, bought)
+    end = None if after is None else _End.of(after)
     for kind in LineKind:
         if kind in kinds:
-            below = _below(kind, after)
+            below = end.below(kind) if end else None
             if kind is LineKind.ENTRY:
-                entries, balance = _entries(account_id, store, limit + 1, below, balance)
+                entries, balance = _entries(account_id, store, limit + 1, below, balance, known)
                 found += entries
             elif kind in _READ_WHOLE:
-                lines, is_cut = _READ_WHOLE[kind](account_id, store)
+                lines, is_cut = _READ_WHOLE[kind](known)
                 found += _newest(lines, limit + 1, below)
                 left_out |= {kind} if is_cut else set()
             else:
                 found += _LISTS[kind](account_id, store, limit + 1, below)
     found.sort(key=lambda one: one.place, reverse=True)
     shown = tuple(found[:limit])
+    entry = end.entry if end else ""
     for one in shown:
         if one.kind is LineKind.ENTRY and one.line.balance is not None:
             balance = one.line.balance - (one.line.credits or 0)
-    is_last = len(found) <= limit
-    return TimelinePage(shown, None if is_last else _name(shown[-1]), balance, frozenset(left_out))
-
-
-def _name(line: TimelineLine) -> str:
-    return f"{line.kind} {line.position}"
-
-
-def _below(kind: LineKind, after: str | None) -> str | None:
-    """Return the position below which a list goes on behind a line of the timeline. None: with its newest.
-
-    Of the line's second, the lists before its own were shown whole, and of those behind it nothing was shown.
-    """
-    if after is None:
-        return None
-    name, _, position = after.partition(" ")
-    if name not in set(LineKind) or len(position) < _SECOND:
-        raise InvalidRequest("after", "This is not a `next` of this list.", "query")
-    rank = _RANKS[LineKind(name)]
-    if _RANKS[kind] == rank:
-        return position
-    second = position[:_SECOND]
-    return second if _RANKS[kind] < rank else f"{second}~"
+            entry = one.position
+    last = None if len(found) <= limit else shown[-1]
+    following = str(_End(last.kind, last.instant, last.position, entry)) if last else None
+    return TimelinePage(shown, following, balance, frozenset(left_out))
 
 
 def _entries(
-    account_id: AccountId, store: Store, limit: int, below: str | None, balance: int
+    account_id: AccountId, store: Store, limit: int, below: str | None, balance: int, bought: "_Bought"
 ) -> tuple[list[TimelineLine], int]:
     """Return the entries below a position, each with the balance after it, and the balance after the first one."""
     account, page = store.statement_page(account_id, limit, below)
     if below is None:
         balance = account.balance if account else 0
     after, lines = balance, []
+    names = names_of_lots(bought.latest.items) if page.items else {}
     for entry in page.items:
-        line = entry_line(entry, after)
+        line = entry_line(entry, after, names)
         lines.append(
             TimelineLine(kind=LineKind.ENTRY, line_id=entry.entry_id, position=entry_position(entry), line=line)
         )
         after -= entry.credits
-    return lines, balance
+    placed = in_one_order([one.line.at for one in reversed(lines)])
+    return [replace(line, placed_at=at) for line, at in zip(lines, reversed(placed), strict=True)], balance
 
 
 def _mails(account_id: AccountId, store: Store, limit: int, below: str | None) -> list[TimelineLine]:
@@ -163,9 +203,7 @@ def _mails(account_id: AccountId, store: Store, limit: int, below: str | None) -
     lines = []
     for row in rows:
         record = stored.document(keys[row.subject], MailRecord) if stored else None
-        words = f"mail {record.kind} about {record.subject}: {record.outcome}" if record else f"mail {row.subject}"
-        if record and record.failure:
-            words += f", then a {record.failure} was reported"
+        words = mail_words(record) if record else f"mail {row.subject}"
         ids = frozenset({row.subject, *(record.subject.split("/")[:1] if record else ())})
         position = timeline_position(row)
         line = Line(row.at, "mail", words, ids)
@@ -200,8 +238,30 @@ def _acts(account_id: AccountId, store: Store, limit: int, below: str | None) ->
     ]
 
 
-def _cases(account_id: AccountId, store: Store) -> tuple[list[TimelineLine], bool]:
+class _Bought:
+    """The latest purchases of an account. They are read once, when they are needed first."""
+
+    def __init__(self, account_id: AccountId, store: Store, latest: Page[Purchase] | None) -> None:
+        self.account_id = account_id
+        self.store = store
+        self._latest = latest
+
+    @property
+    def latest(self) -> Page[Purchase]:
+        """The latest purchases, up to MOST_PURCHASES."""
+        if self._latest is None:
+            self._latest = latest_purchases(self.account_id, self.store)
+        return self._latest
+
+
+def latest_purchases(account_id: AccountId, store: Store) -> Page[Purchase]:
+    """Return the latest purchases of an account, up to MOST_PURCHASES."""
+    return store.purchases_of(account_id, MOST_PURCHASES)
+
+
+def _cases(bought: _Bought) -> tuple[list[TimelineLine], bool]:
     """Return the lines of an account's cases, up to MOST_CASES of them, and whether there are more."""
+    account_id, store = bought.account_id, bought.store
     page = store.cases_of(account_id, CASES_AT_ONCE)
     cases = [*page.items]
     while page.next and len(cases) < MOST_CASES:
@@ -223,8 +283,8 @@ def _of_case(case: RefundCase) -> Iterator[TimelineLine]:
         )
 
 
-def _deliveries(account_id: AccountId, store: Store) -> tuple[list[TimelineLine], bool]:
-    receipts, is_cut = _receipts_of(account_id, store)
+def _deliveries(bought: _Bought) -> tuple[list[TimelineLine], bool]:
+    receipts, is_cut = _receipts_of(bought)
     lines = [
         TimelineLine(
             kind=LineKind.DELIVERY,
@@ -237,19 +297,14 @@ def _deliveries(account_id: AccountId, store: Store) -> tuple[list[TimelineLine]
     return lines, is_cut
 
 
-def latest_purchases(account_id: AccountId, store: Store) -> tuple[Purchase, ...]:
-    """Return the latest purchases of an account, up to MOST_PURCHASES."""
-    return store.purchases_of(account_id, MOST_PURCHASES).items
-
-
-def _receipts_of(account_id: AccountId, store: Store) -> tuple[list[Receipt], bool]:
+def _receipts_of(bought: _Bought) -> tuple[list[Receipt], bool]:
     """Return the receipts of an account: of its customers at the providers, and of the events that its facts name.
 
     And whether there may be more: those of a customer are read in the order of their ids, so that the newest can be
     among those that are left out. What is of another account is none of it: a customer can have bought for two.
     """
-    bought = store.purchases_of(account_id, MOST_PURCHASES)
-    purchases, is_cut = bought.items, bought.next is not None
+    account_id, store = bought.account_id, bought.store
+    purchases, is_cut = bought.latest.items, bought.latest.next is not None
     customers = [*filter(None, dict.fromkeys(one.payment.customer_id for one in purchases if one.payment))]
     is_cut |= len(customers) > MOST_CUSTOMERS
     found: dict[str, Receipt] = {}
@@ -276,7 +331,7 @@ _LISTS: dict[LineKind, Callable[[AccountId, Store, int, str | None], list[Timeli
     LineKind.ACT: _acts,
     LineKind.LOOK: _looks,
 }
-_READ_WHOLE: dict[LineKind, Callable[[AccountId, Store], tuple[list[TimelineLine], bool]]] = {
+_READ_WHOLE: dict[LineKind, Callable[[_Bought], tuple[list[TimelineLine], bool]]] = {
     LineKind.CASE: _cases,
     LineKind.DELIVERY: _deliveries,
 }

@@ -9,7 +9,7 @@ from ledger.api.responses.orders import AgreedOrder
 from ledger.api.responses.purchases import LineResponse
 from ledger.domain.disputes import ReportedDispute, reported_disputes
 from ledger.domain.entries import EntryKind
-from ledger.domain.facts import DisputeReason, EvidenceState
+from ledger.domain.facts import DisputeReason, EvidenceState, RefundChanged, facts_of
 from ledger.domain.ids import provider_of
 from ledger.domain.mails import MailKind, MailOutcome
 from ledger.domain.purchases import Purchase
@@ -73,6 +73,19 @@ class MadeRefund(ResponseModel):
     state: str
     amount: Money
     created_at: datetime
+
+    @classmethod
+    def of_purchase(cls, purchase: Purchase) -> "list[MadeRefund]":
+        """Return the refunds of a purchase, the oldest first."""
+        return [
+            cls(
+                refund_id=fact.refund_id,
+                state=fact.state,
+                amount=Money(amount_minor=fact.amount_minor, currency=fact.currency),
+                created_at=fact.created_at,
+            )
+            for fact in sorted(facts_of(purchase.facts, RefundChanged), key=lambda fact: fact.created_at)
+        ]
 
 
 class WrittenCase(ResponseModel):
@@ -166,4 +179,5 @@ class OpenDisputePage(ResponseModel):
 class DisputedPurchaseList(ResponseModel):
     """The disputed purchases of an account, those with an open dispute first."""
 
+    email: str | None = Field(description="The customer's address. null: none is on file.")
     purchases: list[DisputedPurchaseResponse]

@@ -13,6 +13,7 @@ from ledger.domain.audit import AuditAction
 from ledger.domain.proposals import Proposal, ProposalState
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason, RuleTrace, StateChange
 from ledger.policy.texts import shipped_texts
+from ledger.usecases.chain import cause_in_words
 from ledger.usecases.refund_cases.queue import WaitingCase
 
 
@@ -150,7 +151,7 @@ class StateChangeResponse(ResponseModel):
             at=change.at,
             from_state=change.from_state,
             to_state=change.to_state,
-            cause=shipped_texts().render(change.cause),
+            cause=cause_in_words(change.cause),
             cause_code=change.cause.key,
             actor=change.actor,
         )

@@ -7,20 +7,25 @@ from typing import Any
 from pydantic import Field
 
 from ledger.api.responses.accounts import HoldResponse
-from ledger.api.responses.disputes import DisputeResponse
-from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.disputes import DisputeResponse, MadeRefund
+from ledger.api.responses.locks import LockResponse
+from ledger.api.responses.model import Money, ResponseModel
 from ledger.api.responses.orders import AgreedOrder
+from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.api.responses.support import ProposalResponse
 from ledger.domain.accounts import Account
 from ledger.domain.contacts import Contact
-from ledger.domain.disputes import ReportedDispute
+from ledger.domain.disputes import ReportedDispute, reported_disputes
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.proposals import Proposal
+from ledger.domain.purchases import Purchase
+from ledger.domain.refunds import returned_minor
 from ledger.usecases.chain import Line
 from ledger.usecases.explain_chain import Chain
 from ledger.usecases.find_records import GoTo
+from ledger.usecases.locks import LockedOrder
 from ledger.usecases.timeline import LineKind, TimelineLine
 
 MOST_LOTS = 500
@@ -54,6 +59,40 @@ class FlagResponse(ResponseModel):
         """Return a flag with a sentence for its kind, which is the first part of its id."""
         kind = flag.partition(":")[0]
         return cls(flag=flag, since=since, why=_FLAGS.get(kind, kind.replace("_", " ").capitalize() + "."))
+
+
+class SupportPurchaseResponse(PurchaseResponse):
+    """A purchase, as support sees it: with what went back, what is disputed, and every id that it is known by."""
+
+    refunded: Money = Field(description="What has gone back by refunds.")
+    refunds: list[MadeRefund]
+    disputes: list[DisputeResponse] = Field(description="All that there were, the most urgent first.")
+    lot_ids: list[str] = Field(description="The lots of its credits, in the order of `lines`.")
+    provider_ids: list[str] = Field(description="Every id of it that was received, with the provider's name.")
+    customer_id: str | None = Field(description="The provider's customer.")
+
+    @classmethod
+    def seen(cls, shown: PurchaseResponse, purchase: Purchase, now: datetime) -> "SupportPurchaseResponse":
+        """Return a purchase as of now, with what only support sees. `shown`: as its customer sees it."""
+        payment = purchase.payment
+        if payment is None:
+            raise ValueError("a purchase is shown once its payment is known")
+        return cls(
+            **dict(shown),
+            refunded=Money(amount_minor=returned_minor(purchase.facts), currency=payment.currency),
+            refunds=MadeRefund.of_purchase(purchase),
+            disputes=[DisputeResponse.of(one, now) for one in reported_disputes(purchase.facts, purchase.payment_id)],
+            lot_ids=[payment.lot_id(position) for position in range(len(payment.lines))],
+            provider_ids=sorted(purchase.names),
+            customer_id=payment.customer_id,
+        )
+
+
+class SupportPurchasePage(ResponseModel):
+    """Purchases as support sees them, newest first."""
+
+    purchases: list[SupportPurchaseResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
 
 
 class OpenLotResponse(ResponseModel):
@@ -107,6 +146,7 @@ class SupportAccountResponse(ResponseModel):
     shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
     lots: list[OpenLotResponse] = Field(description="In the order in which they are drawn; the first 500.")
     number_of_lots: int
+    locks: list[LockResponse] = Field(description="What of it is locked, why, and what unlocks it.")
     holds: list[HoldResponse]
     flags: list[FlagResponse]
     open_cases: list[OpenCaseResponse]
@@ -127,6 +167,7 @@ class SupportAccountResponse(ResponseModel):
         disputes: Sequence[ReportedDispute],
         orders: Sequence[Order],
         explained: Sequence[str],
+        locked: Sequence[LockedOrder],
         now: datetime,
         *,
         is_debt_withheld: bool,
@@ -143,10 +184,11 @@ class SupportAccountResponse(ResponseModel):
             spendable=account.spendable(now, is_debt_withheld=is_debt_withheld),
             frozen=sum(lot.remaining for lot in lots if lot.is_frozen),
             reserved=sum(lot.reserved for lot in lots),
-            locked=sum(lock.credits for lock in account.locks(now).values()),
+            locked=sum(one.credits for one in locked),
             shortfall=account.shortfall,
             lots=[OpenLotResponse.of(lot) for lot in lots[:MOST_LOTS]],
             number_of_lots=len(lots),
+            locks=[LockResponse.of(one) for one in locked],
             holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
             flags=[FlagResponse.of(flag, since) for flag, since in sorted(account.flags.items())],
             open_cases=[_open_case(case_id, key) for case_id, key in sorted(account.cases.items())],
@@ -180,6 +222,7 @@ class TimelineLineResponse(ResponseModel):
     credits: int | None = Field(description="Of an entry: the credits that it moves.")
     balance: int | None = Field(description="Of an entry: the account's balance after it.")
     actor: str | None = Field(description="Of an act, a look, or a step of a case.")
+    lot_id: str | None = Field(description="Of an entry: the lot that it moves. `words` name it by its purchase.")
     is_open: bool = Field(description="It waits for something: `words` say for what.")
     go: LineGoResponse | None
 
@@ -202,6 +245,7 @@ def _of_line(line: Line) -> dict[str, Any]:
         "words": line.words,
         "credits": line.credits,
         "balance": line.balance,
+        "lot_id": line.lot_id,
         "is_open": line.is_open,
     }
 

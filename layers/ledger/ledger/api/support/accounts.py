@@ -21,13 +21,14 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
-from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
+from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.support import (
     AdjustmentResponse,
     AmountResponse,
     HoldChangeResponse,
     InformationResponse,
 )
+from ledger.api.responses.support_accounts import SupportPurchasePage, SupportPurchaseResponse
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
@@ -179,17 +180,20 @@ def adjust_account_credits(
     "/support/accounts/<account_id>/purchases",
     summary="An account's payments, and whether each can be refunded now",
     tags=["Support"],
-    responses=documented_problems(PurchasePage),
+    responses=documented_problems(SupportPurchasePage),
 )
-def list_purchases_of_account(account_id: AccountPath, limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
-    """Return the account's purchases, newest first, as its customer sees them. Empty: it has none."""
+def list_purchases_of_account(
+    account_id: AccountPath, limit: PageSize = 20, after: PageCursor = None
+) -> SupportPurchasePage:
+    """Return the account's purchases, newest first, with their refunds, disputes and ids. Empty: it has none."""
     here, person, owner = services(), support(router), AccountId(account_id)
     listing = Listing(account_id, "purchases", PURCHASE_POSITION)
     start, _ = listing.opened(after)
     record_look(owner, person.account_id, "purchases", here.store, now=here.now())
-    found, following = preview_all(owner, here.store, here.policy, limit=limit, after=start, now=here.now())
-    responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
-    return PurchasePage(purchases=responses, next=listing.close(following))
+    now = here.now()
+    found, following = preview_all(owner, here.store, here.policy, limit=limit, after=start, now=now)
+    responses = [SupportPurchaseResponse.seen(PurchaseResponse.of(*one), one[0], now) for one in found]
+    return SupportPurchasePage(purchases=responses, next=listing.close(following))
 
 
 @router.get(
