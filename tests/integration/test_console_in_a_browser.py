@@ -30,6 +30,7 @@ from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
 from tools.testing.browser import Browser, browser, executable
 from tools.testing.builders import dispute, event_of, paid, payment
+from tools.testing.frontend import Frontend
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
 PHONE, DESK = (390, 844), (1280, 900)
@@ -245,11 +246,11 @@ def test_a_case_is_found_by_invoice_number_and_decided_by_two_people(world: Worl
     console.click("Refund $500.01")
     console.reads("a colleague has to confirm it")
     assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "in_review"
-    console.go("proposals", "Second person")
+    console.go("proposals", "Second approval")
     console.reads("Waits for a colleague")
     assert console.page.value("[...document.querySelectorAll('.proposal .accent')].every(e => e.disabled)")
     console.sign_in("staff_tom")
-    console.go("proposals", "Second person")
+    console.go("proposals", "Second approval")
     console.click("Confirm…")
     console.reads("You carry out what staff_sue has proposed")
     console.click("Confirm")
@@ -269,6 +270,12 @@ def test_an_automatic_decline_is_overturned(world: World, console: Console) -> N
     console.reads("by the policy")
     console.click("Changed their mind")
     console.wait_for_heading("Changed their mind")
+    assert console.page.value("document.querySelector('.crumbs a').textContent") == "Decided cases"
+    for by_key in (True, False):
+        console.click("Overturn")
+        console.page.wait_until("document.activeElement.id === 'outcome-approve'")
+        console.page.press("Escape") if by_key else console.click("Cancel")
+        console.page.wait_until("document.activeElement.id === 'overturn'")
     console.click("Overturn")
     console.click("Refund")
     console.write("amount", "20.01")
@@ -284,6 +291,8 @@ def test_an_automatic_decline_is_overturned(world: World, console: Console) -> N
     assert (found["state"], found["decision"]["money"]["amount_minor"]) == ("approved", 950)
     assert found["decision"]["reasons"][0] == "As an exception."
     console.go("decided", "Decided cases")
+    console.reads("by staff_sue")
+    console.click("Declined by the policy")
     console.reads("Nothing was declined by the policy")
     console.click("All other decisions")
     console.reads("by staff_sue")
@@ -297,6 +306,9 @@ def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
     console.sign_in()
     console.go(f"accounts/{ADA}", ADA)
     console.reads("Suspended")
+    console.reads("Pack of 1,000 credits")
+    console.reads("1,000 credits of ")
+    console.reads("1,000 of them are frozen while a dispute of their payment is open.")
     console.click("Lift…")
     console.reads("Later events of the same dispute do not place it again.")
     console.page.value("document.querySelector('dialog button[type=submit]').click()")
@@ -305,6 +317,8 @@ def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
     console.click("Lift it")
     console.reads("The hold is lifted.")
     console.reads("Active")
+    console.reads("None: nothing suspends the account.")
+    console.page.wait_until("document.activeElement.tagName === 'H1'")
     assert world.ada.get("/account").json["status"] == "active"
     assert console.blocked() == []
 
@@ -339,7 +353,7 @@ def test_looks_are_shown_to_who_asks_for_them(world: World, console: Console) ->
     console.sign_in()
     console.go(f"accounts/{ADA}", ADA)
     assert "looked at" not in console.page.value("document.querySelector('.timeline').innerText")
-    console.click("Looks")
+    console.click("Who looked")
     console.reads("looked at account")
 
 
@@ -357,11 +371,19 @@ def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World
 
 
 def test_a_buyer_who_was_not_informed_is_informed_at_last(world: World, console: Console) -> None:
-    """The case says that nothing is on record, and what a mail would change. A second mail is not listed."""
+    """The case says that nothing is on record, and what a mail would change. A second mail is not listed.
+
+    A case whose money goes back offers none, and is due no more. The account's page says what is locked.
+    """
     order = ordered(world, BARE)
-    case = changes_her_mind(pays(world, order, "informed"))
+    purchase_id = pays(world, order, "informed")
+    claim = {"purchase_id": purchase_id, "reason": "technical_problem", "message": "It fails."}
+    case = Frontend(EVE).post("/refund-requests", claim, key="of-the-case").json
     console.sign_in()
-    console.go(f"cases/{case['case_id']}", "Changed their mind")
+    console.go(f"accounts/{order.account_id}", order.account_id)
+    console.reads("Locked credits")
+    console.reads("The customer has not asked us to begin")
+    console.go(f"cases/{case['case_id']}", "Technical problem")
     console.reads("Not on record")
     for said in ("The mail is listed. The days run once it is sent.", "A mail was asked for already."):
         console.click("Inform of the right to withdraw…")
@@ -369,6 +391,12 @@ def test_a_buyer_who_was_not_informed_is_informed_at_last(world: World, console:
         console.write("why", "It was not shown with the order.")
         console.click("Send the mail")
         console.reads(said)
+    decided = changes_her_mind(purchase_id)
+    console.go(f"cases/{decided['case_id']}", "Changed their mind")
+    console.reads("Approved")
+    shown = console.page.value("document.querySelector('main').innerText")
+    assert "Inform of the right to withdraw…" not in shown
+    assert "Due " not in shown
     intents = [one for one in world.services.store.mail_intents() if one.kind is MailKind.WITHDRAWAL_INFORMATION]
     assert [one.account_id for one in intents] == [order.account_id]
     assert console.blocked() == []
@@ -475,7 +503,7 @@ def test_a_second_tab_that_is_behind_decides_nothing(world: World, console: Cons
     console.click("Preview")
     console.click("Refund $")
     console.reads("This can't be done any more")
-    console.click("Show what stands now")
+    console.click("Show the current state")
     console.reads("by sam")
     assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
 
@@ -654,7 +682,7 @@ def test_another_content_under_the_key_of_what_was_booked_is_confirmed_first(wor
     assert world.ada.get("/account").json["balance"] == 1050
     console.click("Adjust")
     assert len(console.page.value("keys")) == 2, "it has to be confirmed"
-    console.click("What I sent before stands")
+    console.click("Keep what I sent before")
     console.click("Adjust")
     console.reads("+70 credits are booked.")
     assert world.ada.get("/account").json["balance"] == 1120
@@ -837,7 +865,7 @@ def test_a_deadline_is_shown_and_marked_when_it_is_near(world: World, console: C
 
 
 def test_open_disputes_are_listed_by_their_deadline_and_lead_to_the_evidence(world: World, console: Console) -> None:
-    """The menu counts those that await an answer; the others are with the bank, and have no deadline any more."""
+    """The menu counts those that can be answered. Those of the bank, and those for which it is too late, are apart."""
     second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")
     for payment_id in (second, third):
         world.pays(payment_id, BOB)
@@ -846,12 +874,15 @@ def test_open_disputes_are_listed_by_their_deadline_and_lead_to_the_evidence(wor
         event_of(due(1.5), names=(ADAS,)),
         event_of(due(1, EvidenceState.SUBMITTED, dispute_id="dp_3", state=DisputeState.UNDER_REVIEW), names=(third,)),
         event_of(due(2.5, dispute_id="dp_unknown"), names=(PaymentId("stripe:pi_unknown"),)),
+        event_of(due(-1, dispute_id="dp_late"), names=(PaymentId("stripe:pi_late"),)),
     )
     console.sign_in()
     console.go("disputes", "Disputes")
     console.page.wait_until("[...document.querySelectorAll('nav .count')].some(one => one.textContent === '3')")
     rows = "[...document.querySelectorAll('tbody tr')].map(row => row.innerText)"
-    first, unknown, last = console.page.value(rows)
+    first, unknown, last, late = console.page.value(rows)
+    assert "The deadline is over" in late
+    console.reads("Too late to answer")
     assert ADA in first
     assert "Due tomorrow" in first
     assert "Due soon" in first
@@ -862,9 +893,12 @@ def test_open_disputes_are_listed_by_their_deadline_and_lead_to_the_evidence(wor
     console.page.wait_until(f"{rows}.length === 1")
     console.reads("Evidence was handed in")
     console.click("Awaits evidence")
-    console.page.wait_until(f"{rows}.length === 3")
+    console.page.wait_until(f"{rows}.length === 4")
     console.click("“I did not pay this”")
     console.wait_for_heading("Evidence for the bank")
+    console.reads("To be answered")
+    marked = "[...document.querySelectorAll('.crumbs a, .menu [aria-current]')].map(one => one.textContent)"
+    assert console.page.value(f"{marked}.join().replace(/[0-9]/g, '')") == f"Disputes,Disputes,{ADA}"
     assert console.blocked() == []
 
 
@@ -952,8 +986,9 @@ def test_the_menu_shows_where_one_is_and_who_one_is(console: Console, size: tupl
 def test_no_page_is_wider_than_its_window(world: World, console: Console, size: tuple[int, int]) -> None:
     """On a phone too; and nothing that the policy of the page blocks."""
     case_id = opened_case(world, message="W" * 300)
-    world.record_events(event_of(due(1), names=(ADAS,)))
+    world.record_events(event_of(due(1, dispute_id=f"dp_{'W' * 24}"), names=(ADAS,)))
     console.sign_in(size=size)
+    console.page.send("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")  # with UTC beside each time
     for address, heading in {
         "queue": "Review queue",
         f"cases/{case_id}": "Technical problem",
@@ -961,9 +996,11 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         f"accounts/{ADA}": ADA,
         f"why/{ADA}": "Why?",
         "find?q=nothing": "Search",
+        "nonsense/1": "No such page",
+        "cases": "No such page",
         "parked": "Parked events",
         "muted": "Parked events",
-        "proposals": "Second person",
+        "proposals": "Second approval",
         "decided": "Decided cases",
         "declarations": "Declarations",
         "disputes": "Disputes",
@@ -972,4 +1009,8 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
     }.items():
         console.go(address, heading)
         assert console.page.value("document.documentElement.scrollWidth") <= size[0], address
+        cut = "[...document.querySelectorAll('.card')].filter(one => one.scrollWidth > one.clientWidth).length"
+        assert not console.page.value(cut), address
+        assert console.page.value("document.getElementById('q').value") == ("nothing" if "find" in address else "")
+    console.page.send("Emulation.setTimezoneOverride", timezoneId="")
     assert console.blocked() == []

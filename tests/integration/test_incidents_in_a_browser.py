@@ -114,7 +114,7 @@ def test_above_the_limits_two_people_make_it_good(
     console.reads("a colleague has to confirm it")
     assert world.sam.get("/support/incidents").json["incidents"] == []
     console.sign_in("staff_tom")
-    console.go("proposals", "Second person")
+    console.go("proposals", "Second approval")
     console.reads("All whose runs failed in the incident")
     console.click("Confirm…")
     console.click("Confirm")
@@ -137,7 +137,7 @@ def test_a_sum_that_has_changed_is_said_and_shown_anew(
     fails(world, ADA, 5)
     console.click("Replace 42 credits")
     console.reads("The figures have changed since the preview")
-    console.click("Show what stands now")
+    console.click("Show the current state")
     console.click("Replace 47 credits…")
     written = "document.getElementById('why')?.value === 'The queue stood still.'"
     console.page.wait_until(written)

@@ -17,7 +17,7 @@ const HEADINGS = {
 
 /** What a person reads instead of the API's own words, which are for who writes a client. */
 const DETAILS = {
-  "idempotency-key-reused": "It had another content than this. Look at what stands now: is this meant as well?",
+  "idempotency-key-reused": "It had another content than this. Look at the current state: is this meant as well?",
 };
 
 /** The sentence about the one field that is wrong, without the field's name in the API. */

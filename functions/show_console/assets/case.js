@@ -3,9 +3,9 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path, post, remove } from "./api.js";
 import { ago, credits, day, money, number, signed, time } from "./format.js";
-import { accountLink, askWhy, badge, card, draw, facts, link, say, whyLink } from "./ui.js";
+import { accountLink, askWhy, badge, card, crumbs, draw, facts, say, whyLink } from "./ui.js";
 import { draftOf } from "./drafts.js";
-import { actor, CASE_STATES, CLAUSES, outcome, product, provider, reason, rule } from "./words.js";
+import { actor, CASE_STATES, CLAUSES, entryKind, outcome, product, provider, reason, rule } from "./words.js";
 import { decideForm, newDecision } from "./decide.js";
 import { due } from "./queue.js";
 import { proposalCard } from "./proposals.js";
@@ -51,11 +51,11 @@ export function casePage(id) {
       draw();
     },
     view: () => html`
-      <p class="crumbs">${link("queue", "Review queue")} <span aria-hidden="true">/</span> <span class="id">${found.case_id}</span></p>
+      ${crumbs(UNDECIDED.includes(found.state) ? ["queue", "Review queue"] : ["decided", "Decided cases"], html`<span class="id">${found.case_id}</span>`)}
       <div class="head"><div><h1 tabindex="-1">${reason(found.reason)}</h1>
         <p class="lead">${money(found.facts.paid)} · ${found.purchase.lines.map((one) => product(one.product_id)).join(", ")} · ${accountLink(found.account_id)}</p></div>
-        <p class="badges">${badge(CASE_STATES[found.state])} ${found.is_priority ? badge(["Wrote before the dispute", "warn"]) : nothing} ${found.facts.is_disputed ? badge(["Open dispute", "bad"]) : nothing} ${found.due_by ? due(found.due_by) : nothing}</p></div>
-      ${isStale ? html`<div class="notice" role="alert"><p>This case has changed since you opened it.</p><button type="button" class="button" @click=${reload}>Show what stands now</button></div>` : nothing}
+        <p class="badges">${badge(CASE_STATES[found.state])} ${found.is_priority ? badge(["Wrote before the dispute", "warn"]) : nothing} ${found.facts.is_disputed ? badge(["Open dispute", "bad"]) : nothing} ${found.due_by && UNDECIDED.includes(found.state) ? due(found.due_by) : nothing}</p></div>
+      ${isStale ? html`<div class="notice" role="alert"><p>This case has changed since you opened it.</p><button type="button" class="button" @click=${reload}>Show the current state</button></div>` : nothing}
       ${claim && !claim.is_yours ? html`<div class="notice"><p><b>${claim.claimed_by}</b> has this case open as well.</p></div>` : nothing}
       <div class="columns"><div>${statement(found)}${explanation(found)}</div><aside aria-label="Decision and purchase">
         ${(found.proposals || []).map((one) => proposalCard(one, reload))}
@@ -77,6 +77,7 @@ const statement = (found) => card("What the customer wrote", html`
 const safe = (address) => (/^https?:\/\//i.test(address) ? address : "#");
 
 const UNDECIDED = ["declared", "requested", "in_review"];
+const IS_PAID_BACK = ["approved", "issued", "refunded"]; // the contract's money goes back: nothing is left to inform of
 
 /** What the policy says now; of a decided case: what it said then, which is on record. */
 const explanation = (found) => (UNDECIDED.includes(found.state) ? card("What the policy says", html`
@@ -107,7 +108,7 @@ const SHOWN = 8; // entries, until all are asked for
 const usage = (found) => card("Credits since the payment", found.usage_since.length ? html`<table class="rows compact">
   <caption class="unseen">Entries since the payment, newest first</caption>
   <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col" class="figure">Credits</th><th scope="col" class="figure">Balance</th></tr></thead>
-  <tbody>${(found.areAllShown ? found.usage_since : found.usage_since.slice(0, SHOWN)).map((one) => html`<tr><td data-label="When">${time(one.occurred_at)}</td><td data-label="What">${rule(one.kind)} ${one.cause ? html`<span class="soft id">${one.cause}</span>` : nothing}</td>
+  <tbody>${(found.areAllShown ? found.usage_since : found.usage_since.slice(0, SHOWN)).map((one) => html`<tr><td data-label="When">${time(one.occurred_at)}</td><td data-label="What">${entryKind(one.kind)} ${one.cause ? html`<span class="soft id">${one.cause}</span>` : nothing}</td>
     <td data-label="Credits" class="figure">${signed(one.credits)}</td><td data-label="Balance" class="figure">${number(one.balance_after)}</td></tr>`)}</tbody></table>
   ${found.usage_since.length > SHOWN && !found.areAllShown ? html`<p class="more"><button type="button" class="plain" @click=${() => { found.areAllShown = true; draw(); }}>Show all ${number(found.usage_since.length)}</button></p>` : nothing}` : html`<p class="soft">None were used.</p>`, "flush-body");
 
@@ -147,11 +148,11 @@ const purchase = (found, reload) => card("Purchase", html`${facts([
   ["Invoice", found.purchase.invoice_number],
   ["Subscription", found.purchase.subscription_id ? whyLink(found.purchase.subscription_id, found.account_id) : nothing],
 ])}
-  ${found.purchase_facts?.length ? html`<h3>Merged facts</h3><ul>${found.purchase_facts.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}
+  ${found.purchase_facts?.length ? html`<h3>What is on record of this payment</h3><ul>${found.purchase_facts.map((one) => html`<li>${one.replace(`${found.purchase_id}: `, "").replace(/^./, (first) => first.toUpperCase())}</li>`)}</ul>` : nothing}
   ${found.duplicates?.length || found.facts.similar.length ? html`<h3>${found.facts.is_duplicate ? "Duplicates" : "Similar payments"}</h3><ul class="plain-list">${found.duplicates?.length
     ? found.duplicates.map((one) => html`<li>${whyLink(one.purchase_id, found.account_id)} ${money(one.paid)} <span class="soft">${ago(one.at)}</span></li>`)
     : found.facts.similar.map((one) => html`<li>${whyLink(one, found.account_id)}</li>`)}</ul>` : nothing}
-  ${found.facts.can_be_informed ? informButton(found, reload) : nothing}
+  ${found.facts.can_be_informed && !IS_PAID_BACK.includes(found.state) ? informButton(found, reload) : nothing}
   ${found.facts.is_disputed ? html`<p><a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a></p>` : nothing}`);
 
 const request = (found) => card("Request", facts([

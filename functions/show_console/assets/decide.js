@@ -39,14 +39,21 @@ export function decideForm(found, decision, on) {
   if (isOfPolicy && !decision.isOpen) {
     return card("Decision", html`<p>${badge(CASE_STATES.declined)} The policy declined this automatically. A person can approve it all the same.</p>
       <ul class="reasons">${found.decision.reasons.map((one) => html`<li>${one}</li>`)}</ul>
-      <button type="button" class="button" @click=${() => { write("isOpen", true); document.getElementById("outcome-approve")?.focus(); }}>Overturn</button>`);
+      <button type="button" class="button" id="overturn" @click=${() => { write("isOpen", true); document.getElementById("outcome-approve")?.focus(); }}>Overturn</button>`);
   }
   const choices = isOfPolicy ? CHOICES.slice(0, 2) : CHOICES;
   const set = (name) => (event) => write(name, event.target.type === "checkbox" ? event.target.checked : event.target.value);
   const wrong = (name) => (decision.errors[name] ? html`<p class="wrong" id="${name}-wrong">${decision.errors[name]}</p>` : nothing);
   const describedBy = (name) => (decision.errors[name] ? `${name}-wrong` : nothing);
   const { currency } = found.facts.paid;
-  return card(isOfPolicy ? "Overturn the decline" : "Decide", html`<form novalidate @submit=${(event) => { event.preventDefault(); preview(found, decision, on); }}>
+  const cancel = () => {
+    decision.draft.drop();
+    Object.assign(decision, newDecision(found));
+    draw();
+    document.getElementById("overturn")?.focus();
+  };
+  const escape = (event) => { if (isOfPolicy && event.key === "Escape") cancel(); };
+  return card(isOfPolicy ? "Overturn the decline" : "Decide", html`<form novalidate @keydown=${escape} @submit=${(event) => { event.preventDefault(); preview(found, decision, on); }}>
     <fieldset><legend>Outcome</legend><div class="choices">${choices.map((one) => html`<label class="choice"><input type="radio" name="outcome" id="outcome-${one}" value=${one} .checked=${decision.outcome === one} aria-describedby=${describedBy("outcome")} @change=${set("outcome")}> ${outcome(one)}</label>`)}</div>${wrong("outcome")}</fieldset>
     ${decision.outcome === "approve" ? html`
       ${field("amount", `Amount in ${currency}`, html`<input id="amount" inputmode="decimal" autocomplete="off" .value=${decision.amount} aria-invalid=${Boolean(decision.errors.amount)} aria-describedby=${describedBy("amount")} @input=${set("amount")}>${wrong("amount")}`, `At most ${money(found.facts.refundable)}.`)}
@@ -56,13 +63,14 @@ export function decideForm(found, decision, on) {
     ${field("clause", "Section of the policy", html`<select id="clause" @change=${set("clause")}>${Object.entries(CLAUSES).map(([one, words]) => html`<option value=${one} ?selected=${decision.clause === one}>${words}</option>`)}</select>`)}
     ${field("words", "Words for the customer", html`<textarea id="words" rows="5" .value=${decision.words} aria-invalid=${Boolean(decision.errors.words)} aria-describedby=${decision.errors.words ? "words-wrong" : "words-hint"} @input=${set("words")}></textarea>${wrong("words")}`, "The customer reads them in the mail and on the case's page. Each line is a paragraph.")}
     <button type="submit" class="button accent wide">Preview</button>
+    ${isOfPolicy ? html`<button type="button" class="button wide" @click=${cancel}>Cancel</button>` : nothing}
   </form>`, "decide");
 }
 
 function settled(found) {
   return card("Decision", html`<p>${badge(CASE_STATES[found.state])} ${found.words}</p>
     ${found.decision ? html`<p class="verdict"><b>${outcome(found.decision.outcome)}</b>${found.decision.money ? html` of <b>${money(found.decision.money)}</b>` : nothing}${found.decision.credits ? html` of <b>${credits(found.decision.credits)}</b>` : nothing}
-      <span class="soft">· ${CLAUSES[found.decision.clause] || `clause ${found.decision.clause}`}${found.decided_by ? ` · by ${actor(found.decided_by)}` : ""}</span></p>
+      <span class="soft">· ${CLAUSES[found.decision.clause] || `clause ${found.decision.clause}`}${found.decided_by ? ` · by ${actor(found.decided_by).replace(/^The /, "the ")}` : ""}</span></p>
       <ul class="reasons">${found.decision.reasons.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}`);
 }
 

@@ -5,7 +5,7 @@ import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, day, time } from "./format.js";
 import { historyCard } from "./history.js";
-import { accountLink, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
+import { accountLink, askWhy, badge, card, crumbs, draw, empty, facts, field, problemBox, say, whyLink } from "./ui.js";
 import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
 import { due } from "./queue.js";
 
@@ -28,6 +28,7 @@ export function declarationsPage() {
   };
   return {
     title: "Declarations",
+    isList: true,
     load,
     view: () => html`<h1 tabindex="-1">Declarations</h1>
       <p class="lead">Withdrawals and cancellations that were sent without a login, and reviews that customers asked for. What is due first comes first.</p>
@@ -50,9 +51,9 @@ export function declarationPage(id) {
   const page = {
     title: `Declaration ${id}`,
     load: async () => { found = await get(path("declarations", id)); },
-    view: () => html`<p class="crumbs">${link("declarations", "Declarations")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
+    view: () => html`${crumbs(["declarations", "Declarations"], html`<span class="id">${id}</span>`)}
       <div class="head"><div><h1 tabindex="-1">${KINDS[found.kind]} by ${found.name || found.account_id}</h1><p class="lead">${found.contract}</p></div>
-        <p class="badges">${badge(DECLARATION_STATES[found.state])} ${found.due_by ? due(found.due_by) : nothing}</p></div>
+        <p class="badges">${badge(DECLARATION_STATES[found.state])} ${found.due_by && LISTED.includes(found.state) ? due(found.due_by) : nothing}</p></div>
       <div class="columns"><div>${card("The statement, word for word", html`<blockquote lang=${found.language}>${found.statement}</blockquote>
         <p class="soft small">Declared ${time(found.declared_at)}${found.confirmed_at ? html`, confirmed ${time(found.confirmed_at)}` : nothing}</p>`)}
         ${card("What is known", facts([

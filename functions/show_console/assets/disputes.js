@@ -18,6 +18,9 @@ export function deadline(one) {
   return html`<b class=${one.is_due_soon ? "due" : ""}>${isOver ? "The deadline is over" : html`Due ${ago(one.evidence_due_at)}`}</b> <span class="soft">${time(one.evidence_due_at)}</span>${one.is_due_soon ? html` ${badge([isOver ? "Too late" : "Due soon", "bad"])}` : nothing}`;
 }
 
+/** Whether an answer of ours is awaited and would still be taken. */
+export const isAnswerableDispute = (one) => one.awaits_evidence && !(one.evidence_due_at && new Date(one.evidence_due_at) < Date.now());
+
 /** Where the evidence is handed in. */
 export function submitLink(dispute, purchase) {
   const isStripe = purchase.provider === "stripe";

@@ -2,11 +2,11 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
-import { answer, disputeLine, submitLink } from "./disputes.js";
+import { answer, disputeLine, isAnswerableDispute, submitLink } from "./disputes.js";
 import { credits, money, number, signed, time } from "./format.js";
 import { agreedRows } from "./orders.js";
-import { accountLink, badge, card, empty, facts } from "./ui.js";
-import { CASE_STATES, named, product, provider, reason, rule } from "./words.js";
+import { accountLink, badge, card, crumbs, empty, facts } from "./ui.js";
+import { CASE_STATES, entryKind, named, product, provider, reason } from "./words.js";
 
 const MAILS = {
   contract_confirmation: "Confirmation of the contract, with the consent",
@@ -22,14 +22,21 @@ const OUTCOMES = { sent: "Accepted for delivery", refused: "Not accepted", outda
 
 export function evidencePage(accountId) {
   let found = [];
+  let email = null;
   return {
     title: `Evidence: ${accountId}`,
-    load: async () => { found = (await get(path("accounts", accountId, "disputes"))).purchases; },
-    view: () => html`<div class="head"><div><h1 tabindex="-1">Evidence for the bank</h1><p class="lead">Account ${accountLink(accountId)}</p></div>
+    load: async () => { ({ purchases: found, email } = await get(path("accounts", accountId, "disputes"))); },
+    view: () => html`${crumbs(["disputes", "Disputes"], accountLink(accountId), "Evidence")}<div class="head"><div><h1 tabindex="-1">Evidence for the bank</h1><p class="lead">${email ? html`${email} · ` : nothing}Account ${accountLink(accountId)}</p></div>
       ${found.length ? html`<button type="button" class="button" @click=${() => window.print()}>Print, or save as PDF</button>` : nothing}</div>
-      ${found.length ? found.map(purchase) : empty("No dispute", "No purchase of this account is or was disputed.")}`,
+      ${found.length ? GROUPS.map(([words, isIn]) => group(words, found.filter((one) => turnOf(one) === isIn))) : empty("No dispute", "No purchase of this account is or was disputed.")}`,
   };
 }
+
+/** Whose turn it is: ours, the bank's, or nobody's. */
+const turnOf = ({ disputes }) => (disputes.some(isAnswerableDispute) ? "ours" : disputes.some((one) => one.is_open) ? "bank" : "none");
+const GROUPS = [["To be answered", "ours"], ["With the bank, or too late to answer", "bank"], ["Decided", "none"]];
+
+const group = (words, purchases) => (purchases.length ? html`<h2 class="section ours">${words}</h2>${purchases.map(purchase)}` : nothing);
 
 const purchase = (one) => html`<article class="evidence">
   ${card(html`${money(one.paid)}, ${one.lines.map((line) => product(line.product_id)).join(", ")}`, html`
@@ -39,7 +46,7 @@ const purchase = (one) => html`<article class="evidence">
       ["Paid at", time(one.paid_at)],
       ["Provider", provider(one.provider)],
       ["Payment", html`<span class="id">${one.purchase_id}</span>`],
-      ["Invoice", one.invoice_number],
+      ["Invoice", one.invoice_number || "Not reported yet"],
       ["Subscription", one.subscription_id ? html`<span class="id">${one.subscription_id}</span>` : nothing],
     ])}
     <h3>Order and consent</h3>${one.order ? order(one.order, one.withdrawals) : html`<p class="soft">No order of ours is known for this payment.</p>`}
@@ -62,7 +69,7 @@ const order = (one, withdrawals) => facts([
   ["Informed", one.informed_at ? html`Of the right of withdrawal, ${time(one.informed_at)}` : "Nothing is recorded"],
   ["Consent", one.consent ? consent(one.consent) : "None was given"],
   ...agreedRows(one),
-  ["Withdrawal", withdrawals.length ? withdrawals.map((two) => html`<p>Declared: <a class="id" href="#/cases/${two.case_id}">${two.case_id}</a>. ${two.stands ? "It stands: its contract is withdrawn from." : "It was declined, or credits were given instead."} <span class="soft">${time(two.at)}</span></p>`) : "None was declared"],
+  ["Withdrawal", withdrawals.length ? withdrawals.map((two) => html`<p>Declared: <a class="id" href="#/cases/${two.case_id}">${two.case_id}</a>. ${two.stands ? "It counts: the contract has ended." : "It was declined, or credits were given instead."} <span class="soft">${time(two.at)}</span></p>`) : "None was declared"],
 ]);
 
 /** What was said, whether it was confirmed, and whether that counts: one of these, never two that contradict each other. */
@@ -77,7 +84,7 @@ const confirmation = (one) => {
 
 const usage = (one) => html`<table class="rows compact"><caption class="unseen">Credits of this purchase, latest first</caption>
   <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col" class="figure">Credits</th></tr></thead>
-  <tbody>${one.usage.map((entry) => html`<tr><td data-label="When">${time(entry.at)}</td><td data-label="What">${rule(entry.kind)} <span class="soft id">${entry.cause}</span></td><td data-label="Credits" class="figure">${signed(entry.credits)}</td></tr>`)}</tbody></table>
+  <tbody>${one.usage.map((entry) => html`<tr><td data-label="When">${time(entry.at)}</td><td data-label="What">${entryKind(entry.kind)} <span class="soft id">${entry.cause}</span></td><td data-label="Credits" class="figure">${signed(entry.credits)}</td></tr>`)}</tbody></table>
   ${one.has_more_usage ? html`<p class="soft">There is more. The latest are shown.</p>` : nothing}`;
 
 const written = (one) => html`<div class="written"><p><b>${reason(one.reason)}</b> ${badge(CASE_STATES[one.state])} <span class="soft">${time(one.opened_at)}, ${one.case_id}</span></p>

@@ -18,6 +18,7 @@ export function findPage(_, query) {
   });
   return {
     title: text ? `Search: ${text}` : "Search",
+    isList: true,
     load: async () => { if (isAsked) await results.restart(); },
     view: () => html`<h1 tabindex="-1">Search</h1>
       ${isAsked ? html`<p class="lead">${results.items.length ? "Found for" : "Looked for"} <b class="id">${text || `${asked.paid_on}, ${money({ amount_minor: Number(asked.amount_minor), currency: asked.currency })}`}</b></p>` : nothing}

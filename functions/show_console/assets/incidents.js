@@ -4,7 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, credits, number, time } from "./format.js";
-import { accountLink, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say } from "./ui.js";
+import { accountLink, askWhy, badge, card, crumbs, draw, empty, facts, field, Listing, problemBox, say } from "./ui.js";
 import { INCIDENT_STATES, LEFT_OUT } from "./words.js";
 
 const PROGRESS_MS = 2000;
@@ -82,6 +82,7 @@ export function incidentsPage(query) {
 
   return {
     title: "Incidents",
+    isList: true,
     load: async () => {
       await incidents.restart();
       if (query.get("since")) await look();
@@ -167,7 +168,7 @@ export function incidentPage(id) {
   return page;
 }
 
-const incidentView = (one, accounts) => html`<p class="crumbs"><a href="#/incidents">Incidents</a></p>
+const incidentView = (one, accounts) => html`${crumbs(["incidents", "Incidents"], html`<span class="id">${one.incident_id}</span>`)}
   <div class="head"><div><h1 tabindex="-1">Incident</h1><p class="lead">Runs that failed ${time(one.since)} – ${time(one.until)}</p></div><div class="badges">${badge(INCIDENT_STATES[one.state])}</div></div>
   <dl class="tiles"><div><dt>Accounts</dt><dd>${number(one.accounts)}</dd></div><div><dt>Runs replaced</dt><dd>${number(one.runs)}</dd></div>
     <div class="strong"><dt>Credits given</dt><dd>${number(one.given)}</dd></div><div><dt>Agreed sum</dt><dd>${number(one.credits)}</dd></div></dl>

@@ -7,7 +7,7 @@ import { html, nothing, render } from "./lit-html.js";
 import { get, path, Problem } from "./api.js";
 import { dropDrafts, openDrafts } from "./drafts.js";
 import { beginSignIn, canSignIn, finishSignIn, onSignOut, signedIn, signOut } from "./session.js";
-import { closeDialog, dialogView, draw, loading, onChange, problemBox, reopenDrafts, say, toastsView } from "./ui.js";
+import { cameFrom, closeDialog, dialogView, draw, link, loading, onChange, problemBox, reopenDrafts, say, setCameFrom, toastsView } from "./ui.js";
 import { queuePage } from "./queue.js";
 import { casePage } from "./case.js";
 import { decidedPage } from "./decided.js";
@@ -16,7 +16,7 @@ import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
 import { mutedPage, parkedEventPage, parkedPage } from "./parked.js";
 import { evidencePage } from "./evidence.js";
-import { openDisputesPage, suspendedPage } from "./open_disputes.js";
+import { isAnswerable, openDisputesPage, suspendedPage } from "./open_disputes.js";
 import { whyPage } from "./why.js";
 import { declarationPage, declarationsPage } from "./declarations.js";
 import { incidentPage, incidentsPage } from "./incidents.js";
@@ -39,7 +39,7 @@ const PAGES = {
 };
 const MENU = [
   ["queue", "Review queue"],
-  ["proposals", "Second person"],
+  ["proposals", "Second approval"],
   ["decided", "Decided"],
   ["declarations", "Declarations"],
   ["disputes", "Disputes"],
@@ -49,7 +49,16 @@ const MENU = [
   ["why", "Why?"],
 ];
 
-const PARENTS = { muted: "parked" }; // the entry of the menu for a page that has none
+const PARENTS = { muted: "parked", cases: "queue", evidence: "disputes" }; // the entry of the menu for a page that has none
+const WITH_ID = ["accounts", "cases", "evidence"]; // pages that there are with an id alone
+
+/** What an address that names no page shows. */
+const missingPage = () => ({
+  title: "No such page",
+  load: async () => {},
+  view: () => html`<h1 tabindex="-1">No such page</h1><p class="lead">Nothing is at <b class="id">${location.hash}</b>.</p>
+    <p>Search for what you are looking for, or go to the ${link("queue", "review queue")}.</p>`,
+});
 
 const root = document.getElementById("console");
 let page = null;
@@ -73,10 +82,13 @@ function frame() {
     </form>
     <div class="me"><span title="You are signed in">${signedIn().name}</span><button type="button" class="plain" @click=${leave}>Sign out</button></div>
   </header>
-  <nav aria-label="Pages"><ul>${MENU.map(([to, words]) => html`<li><a href="#/${to}" aria-current=${(PARENTS[name] || name) === to ? "page" : nothing}>${words}${counts[to] ? html`<span class="count" aria-label="${counts[to]} wait">${counts[to]}</span>` : nothing}</a></li>`)}</ul></nav>
+  <nav class="menu" aria-label="Pages"><ul>${MENU.map(([to, words]) => html`<li><a href="#/${to}" aria-current=${name === to ? "page" : entryOf() === to ? "true" : nothing}>${words}${counts[to] ? html`<span class="count" aria-label="${counts[to]} wait">${counts[to]}</span>` : nothing}</a></li>`)}</ul></nav>
   <main id="main" tabindex="-1">${page ? content() : nothing}</main>
   ${toastsView()}${dialogView()}`;
 }
+
+/** The entry of the menu that leads to the page: the list that one came from, if it is none itself. */
+const entryOf = () => (MENU.some(([to]) => to === name) ? name : cameFrom()?.address.split(/[/?]/)[0] || PARENTS[name]);
 
 function content() {
   if (page.phase === "failed") {
@@ -116,18 +128,32 @@ function search(event) {
   if (text) location.hash = `#/find?q=${encodeURIComponent(text)}`;
 }
 
+/** The parts of the address: the page's name, an id, and a query. */
+function addressed() {
+  const [where, query] = location.hash.replace(/^#\/?/, "").split("?");
+  try {
+    const [first, id] = where.split("/").map(decodeURIComponent);
+    const isKnown = Object.hasOwn(PAGES, first || "queue") && (id || !WITH_ID.includes(first));
+    return [isKnown ? first || "queue" : "", id, new URLSearchParams(query)];
+  } catch {
+    return ["", "", new URLSearchParams()]; // it is not encoded as an address is
+  }
+}
+
 /** Show the page that the address names. */
 async function open() {
   if (!signedIn()) return draw();
-  const [where, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [first, ...ids] = where.split("/").map(decodeURIComponent);
-  name = first in PAGES ? first : "queue";
+  const [next, id, query] = addressed();
+  name = next;
   page?.leave?.();
-  const opened = PAGES[name](ids[0], new URLSearchParams(query));
+  const opened = name ? PAGES[name](id, query) : missingPage();
   page = opened;
   opened.phase = "loading";
   if (document.querySelector("dialog")?.open) closeDialog();
   draw();
+  const box = document.getElementById("q");
+  if (box !== document.activeElement) box.value = name === "find" ? query.get("q") || "" : "";
+  showEntry();
   document.title = `${opened.title} · Billing support`;
   try {
     await opened.load();
@@ -141,18 +167,25 @@ async function open() {
   document.title = `${opened.title} · Billing support`;
   draw();
   window.scrollTo(0, 0);
-  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // of a narrow window
+  showEntry();
   (document.querySelector("main h1") || root).focus({ preventScroll: true });
   reopenDrafts(openDrafts());
   count();
 }
+
+/** In a narrow window the menu scrolls: show where one is. */
+const showEntry = () => {
+  const entry = document.querySelector(".menu [aria-current]");
+  const menu = entry?.closest("nav");
+  if (menu) menu.scrollLeft += entry.getBoundingClientRect().left - (menu.clientWidth - entry.offsetWidth) / 2;
+};
 
 // How many are counted at most: a declaration is a read of its own, a dispute is read with its payment, and a parked event brings its body.
 const COUNTED = {
   queue: () => get(path("refund-cases"), { limit: 100 }).then((page) => [page.cases, page.next]),
   proposals: () => get(path("proposals"), { limit: 100 }).then((page) => [page.proposals, page.next]),
   declarations: () => get(path("declarations"), { limit: 9 }).then((page) => [page.declarations, page.has_more]),
-  disputes: () => get(path("disputes"), { limit: 25 }).then((page) => [page.purchases, page.next]),
+  disputes: () => get(path("disputes"), { limit: 25 }).then((page) => [page.purchases.filter(isAnswerable), page.next]),
   parked: () => get(path("parked"), { limit: 25 }).then((page) => [page.parked, page.next]),
 };
 
@@ -165,9 +198,13 @@ async function count() {
     counts[one] = found.length ? `${found.length}${more ? "+" : ""}` : "";
   }));
   draw();
+  showEntry();
 }
 
-addEventListener("hashchange", open);
+addEventListener("hashchange", (event) => {
+  if (page?.isList) setCameFrom({ words: page.title, address: new URL(event.oldURL).hash.replace(/^#\/?/, "") });
+  open();
+});
 // A change by a colleague is shown when this tab becomes visible again.
 document.addEventListener("visibilitychange", () => { if (!document.hidden && signedIn()) page?.freshen?.(); });
 document.addEventListener("keydown", (event) => {

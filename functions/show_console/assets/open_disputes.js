@@ -2,15 +2,18 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
-import { deadline, disputeState, evidenceWords, submitLink } from "./disputes.js";
+import { deadline, disputeState, evidenceWords, isAnswerableDispute, submitLink } from "./disputes.js";
 import { money, number, time, waitedFor } from "./format.js";
-import { accountLink, badge, draw, empty, Listing, problemBox } from "./ui.js";
+import { badge, draw, empty, Listing, problemBox } from "./ui.js";
 import { DISPUTE_REASONS, HOLDS, named } from "./words.js";
 
 const LISTS = {
   evidence: ["Awaits evidence", "No answer is awaited", "A dispute that a bank wants evidence for appears here."],
   bank: ["With the bank", "Nothing is with a bank", "What was answered, and every chargeback at Paddle, appears here until it is decided."],
 };
+
+/** Whether a dispute of a purchase can still be answered. */
+export const isAnswerable = (purchase) => purchase.disputes.some(isAnswerableDispute);
 
 export function openDisputesPage(query) {
   let awaits = query.get("awaits") in LISTS ? query.get("awaits") : "evidence";
@@ -19,26 +22,41 @@ export function openDisputesPage(query) {
     const found = await get(path("disputes"), { awaits, limit: 50, after });
     return { items: found.purchases, next: found.next };
   });
+  /** Read on until there is one that can be answered: those that are too late have the earlier deadlines. */
+  const load = async () => {
+    await disputes.restart();
+    while (awaits === "evidence" && disputes.next && !disputes.items.some(isAnswerable)) await disputes.more();
+  };
   const show = (one) => async () => {
     awaits = one;
     problem = null;
-    await disputes.restart().catch((failed) => { problem = failed; });
+    history.replaceState(null, "", `#/disputes?awaits=${one}`);
+    await load().catch((failed) => { problem = failed; });
     draw();
   };
   return {
     title: "Disputes",
-    load: () => disputes.restart(),
+    isList: true,
+    load,
     view: () => html`<h1 tabindex="-1">Disputes</h1>
       <p class="lead">${awaits === "evidence" ? "By the deadline for our evidence, the nearest first." : "The latest first. Paddle answers the bank itself and names no deadline: it asks by mail for what it needs."}</p>
       <div class="tabs" role="group" aria-label="Whose turn it is">${Object.entries(LISTS).map(([one, [words]]) => html`<button type="button" aria-pressed=${one === awaits} @click=${show(one)}>${words}</button>`)}</div>
-      ${problem ? problemBox(problem, show(awaits)) : disputes.items.length ? table(disputes) : empty(LISTS[awaits][1], LISTS[awaits][2])}`,
+      ${problem ? problemBox(problem, show(awaits)) : disputes.items.length ? tables(disputes, awaits) : empty(LISTS[awaits][1], LISTS[awaits][2])}`,
   };
 }
 
-const table = (disputes) => html`<div class="card flush"><table class="rows">
-  <caption class="unseen">Open disputes</caption>
-  <thead><tr><th scope="col">Dispute</th><th scope="col">Account</th><th scope="col" class="figure">Disputed</th><th scope="col">Deadline</th><th scope="col">Evidence</th><th scope="col">Answered at</th></tr></thead>
-  <tbody>${disputes.items.flatMap((purchase) => purchase.disputes.map((one) => row(one, purchase)))}</tbody></table></div>${disputes.button()}`;
+/** Those that can be answered, and apart from them those for which it is too late. */
+function tables(disputes, awaits) {
+  if (awaits !== "evidence") return html`${table("With the bank", disputes.items)}${disputes.button()}`;
+  const [answerable, late] = [true, false].map((is) => disputes.items.filter((one) => isAnswerable(one) === is));
+  return html`${answerable.length ? table("To be answered", answerable) : empty("Nothing can be answered", "For those below it is too late.")}${disputes.button()}
+    ${late.length ? html`<h2 class="section">Too late to answer</h2><p class="soft small lead-in">Nothing was handed in before the deadline. The bank decides without our answer, and the dispute leaves this list.</p>${table("Too late to answer", late)}` : nothing}`;
+}
+
+const table = (words, purchases) => html`<div class="card flush"><table class="rows">
+  <caption class="unseen">${words}</caption>
+  <thead><tr><th scope="col">Dispute</th><th scope="col">Account</th><th scope="col" class="figure">Disputed</th><th scope="col">Deadline</th><th scope="col">Evidence</th><th scope="col">Answer it at</th></tr></thead>
+  <tbody>${purchases.flatMap((purchase) => purchase.disputes.map((one) => row(one, purchase)))}</tbody></table></div>`;
 
 const row = (one, purchase) => {
   const words = one.reason ? DISPUTE_REASONS[one.reason] || named(one.reason) : purchase.provider === "stripe" ? "Reason not known" : "Chargeback";
@@ -48,7 +66,7 @@ const row = (one, purchase) => {
   <td data-label="Disputed" class="figure">${money(one.amount)}</td>
   <td data-label="Deadline">${one.awaits_evidence ? (one.evidence_due_at ? deadline(one) : html`<span class="soft">Not known here</span>`) : html`<span class="soft">${purchase.provider === "stripe" ? "–" : "None: Paddle answers"}</span>`}</td>
   <td data-label="Evidence">${purchase.provider === "stripe" ? evidenceWords(one) : html`<span class="soft">–</span>`}</td>
-  <td data-label="Answered at">${submitLink(one, purchase)}</td></tr>`;
+  <td data-label="Answer it at">${submitLink(one, purchase)}</td></tr>`;
 };
 
 export function suspendedPage() {
@@ -58,6 +76,7 @@ export function suspendedPage() {
   });
   return {
     title: "Suspended accounts",
+    isList: true,
     load: () => accounts.restart(),
     view: () => html`<h1 tabindex="-1">Suspended accounts</h1>
       <p class="lead">Who can't spend, the one that was suspended last comes first.</p>
@@ -67,11 +86,11 @@ export function suspendedPage() {
 
 const suspended = (accounts) => html`<div class="card flush"><table class="rows">
   <caption class="unseen">Suspended accounts</caption>
-  <thead><tr><th scope="col">Account</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">For</th><th scope="col" class="figure">Balance</th><th scope="col" class="figure">Debt</th></tr></thead>
+  <thead><tr><th scope="col">Account</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Suspended for</th><th scope="col" class="figure">Balance</th><th scope="col" class="figure">Debt</th></tr></thead>
   <tbody>${accounts.items.map((one) => html`<tr>
     <th scope="row"><a class="row id" href="#/accounts/${encodeURIComponent(one.account_id)}">${one.account_id}</a></th>
-    <td data-label="Why">${one.holds.map((hold) => html`${badge([HOLDS[hold.hold_id.split(":")[0]] || "Another reason", "bad"])} <span class="soft id">${hold.hold_id}</span><br>`)}</td>
+    <td data-label="Why" class="wrap">${one.holds.map((hold) => html`${badge([HOLDS[hold.hold_id.split(":")[0]] || "Another reason", "bad"])} <span class="soft id">${hold.hold_id}</span><br>`)}</td>
     <td data-label="Since">${time(one.since)}</td>
-    <td data-label="For">${waitedFor(one.since)}</td>
+    <td data-label="Suspended for">${waitedFor(one.since)}</td>
     <td data-label="Balance" class="figure">${number(one.balance)}</td>
     <td data-label="Debt" class="figure">${one.shortfall ? number(one.shortfall) : html`<span class="soft">–</span>`}</td></tr>`)}</tbody></table></div>${accounts.button()}`;

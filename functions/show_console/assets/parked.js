@@ -3,9 +3,9 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
-import { ago, time } from "./format.js";
+import { ago, money, time } from "./format.js";
 import { historyCard } from "./history.js";
-import { accountLink, askWhy, badge, card, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
+import { accountLink, askWhy, badge, card, crumbs, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
 import { named, provider } from "./words.js";
 
 const OUTCOMES = {
@@ -25,6 +25,7 @@ export function parkedPage() {
   const events = listing(false);
   return {
     title: "Parked events",
+    isList: true,
     load: () => events.restart(),
     view: () => html`<h1 tabindex="-1">Parked events</h1>
       <p class="lead">Events of the providers that could not be booked as they came. Nothing of them is lost. The oldest comes first.</p>
@@ -47,6 +48,7 @@ export function mutedPage() {
   });
   return {
     title: "Muted events",
+    isList: true,
     load,
     view: () => html`<h1 tabindex="-1">Parked events</h1>
       <p class="lead">Kinds of events that need no attention, as a person said. They stay parked, and each deployment tries them again.</p>
@@ -81,6 +83,25 @@ const table = (events) => html`<div class="card flush"><table class="rows"><capt
     <td data-label="Why">${named(one.reason)}${one.detail ? html` <span class="soft small">${one.detail}</span>` : nothing}</td>
     <td data-label="Released by" class="soft small">${one.released_by}</td>
     <td data-label="Received">${ago(one.received_at)}</td></tr>`)}</tbody></table></div>${events.button()}`;
+
+const saidRows = (body) => {
+  const { amount, name, email, invoice } = saidBy(body);
+  return [["Amount", amount ? money(amount) : nothing], ["Name", name], ["E-mail", email], ["Invoice", invoice]];
+};
+
+/** What a provider's event says of its payment, as it is written there: it was not booked, so nothing is checked. */
+function saidBy(body) {
+  const one = body?.data?.object || body?.data || {};
+  const currency = String(one.currency || one.currency_code || "").toUpperCase();
+  const minor = one.amount_paid ?? one.amount_total ?? one.amount ?? one.details?.totals?.grand_total ?? one.totals?.total;
+  const amount = /^[A-Z]{3}$/.test(currency) && /^-?\d{1,15}$/.test(String(minor ?? "")) ? { amount_minor: Number(minor), currency } : null;
+  return {
+    amount,
+    name: one.customer_name || one.customer_details?.name || one.billing_details?.name || one.customer?.name,
+    email: one.customer_email || one.customer_details?.email || one.billing_details?.email || one.receipt_email || one.customer?.email,
+    invoice: one.invoice_number || (one.object === "invoice" ? one.number : null),
+  };
+}
 
 export function parkedEventPage(id) {
   let found = null;
@@ -135,7 +156,7 @@ export function parkedEventPage(id) {
   return {
     title: "Parked event",
     load,
-    view: () => html`<p class="crumbs">${link("parked", "Parked events")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
+    view: () => html`${crumbs(["parked", "Parked events"], html`<span class="id">${id}</span>`)}
       <div class="head"><div><h1 tabindex="-1" class="id">${found.event_type}</h1><p class="lead">${found.reason ? `${named(found.reason)}${found.detail ? `: ${found.detail}` : ""}` : found.detail || (OUTCOMES[found.outcome] || [named(found.outcome)])[0]}</p></div>
         <p class="badges">${badge(found.muted_by ? ["Muted", "quiet"] : STATES[found.outcome] || [named(found.outcome), "accent"])}</p></div>
       <div class="columns"><div>
@@ -153,6 +174,7 @@ export function parkedEventPage(id) {
           ["Event", whyLink(found.event_id)],
           ["Kind", found.kind ? html`<span class="id">${found.kind}</span>` : nothing],
           ["Customer", found.customer_id ? whyLink(found.customer_id) : nothing],
+          ...saidRows(found.body),
           ["Happened", time(found.occurred_at)],
           ["Received", time(found.received_at)],
         ]))}

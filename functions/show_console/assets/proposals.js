@@ -14,9 +14,10 @@ export function proposalsPage() {
     return { items: found.proposals, next: found.next };
   });
   const page = {
-    title: "Second person",
+    title: "Second approval",
+    isList: true,
     load: () => proposals.restart(),
-    view: () => html`<h1 tabindex="-1">Second person</h1>
+    view: () => html`<h1 tabindex="-1">Second approval</h1>
       <p class="lead">Acts above what one person may do. A colleague of who proposed them confirms or rejects. Nothing has moved yet.</p>
       ${proposals.items.length ? html`<div class="stack">${proposals.items.map((one) => proposalCard(one, refresh))}</div>${proposals.button()}` : empty("Nothing waits", "What is above one person's limits appears here.")}`,
   };

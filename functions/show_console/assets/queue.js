@@ -14,6 +14,7 @@ export function queuePage() {
   });
   return {
     title: "Review queue",
+    isList: true,
     load: () => cases.restart(),
     view: () => html`<div class="head"><div><h1 tabindex="-1">Review queue</h1>
       <p class="lead">What is due by law comes first, then who wrote to us before a dispute, then the oldest.</p></div>${openCaseButton()}</div>
@@ -23,17 +24,17 @@ export function queuePage() {
 
 const table = (cases) => html`<div class="card flush"><table class="rows">
   <caption class="unseen">Cases that wait for a person</caption>
-  <thead><tr><th scope="col">Case</th><th scope="col">Account</th><th scope="col" class="figure">Paid</th><th scope="col">Policy</th><th scope="col">Due</th><th scope="col">Waits for</th><th scope="col">Looked at by</th></tr></thead>
+  <thead><tr><th scope="col">Case</th><th scope="col">Account</th><th scope="col" class="figure">Paid</th><th scope="col">Policy</th><th scope="col">Due</th><th scope="col">Waiting</th><th scope="col">Open at</th></tr></thead>
   <tbody>${cases.items.map(row)}</tbody></table></div>${cases.button()}`;
 
 const row = (one) => html`<tr>
-  <th scope="row"><a class="row" href="#/cases/${one.case_id}">${one.reason ? reason(one.reason) : one.case_id}</a> ${one.is_priority ? badge(["Wrote first", "warn"]) : nothing} ${one.waiting_proposals ? badge(["Waits for a second person", "quiet"]) : nothing}</th>
+  <th scope="row"><a class="row" href="#/cases/${one.case_id}">${one.reason ? reason(one.reason) : one.case_id}</a> ${one.is_priority ? badge(["Wrote first", "warn"]) : nothing} ${one.waiting_proposals ? badge(["Waits for a colleague", "quiet"]) : nothing}</th>
   <td data-label="Account"><span class="id">${one.account_id}</span></td>
   <td data-label="Paid" class="figure ${one.paid ? "" : "none"}">${one.paid ? money(one.paid) : "–"}</td>
   <td data-label="Policy">${one.recommended && one.recommended !== "review" ? (one.recommended === "replace" ? "Replace" : outcome(one.recommended)) : html`<span class="soft">Leaves it open</span>`}</td>
   <td data-label="Due" class=${one.due_by ? "" : "none"}>${one.due_by ? due(one.due_by) : html`<span class="soft">–</span>`}</td>
-  <td data-label="Waits for">${waitedFor(one.since)}</td>
-  <td data-label="Looked at by" class=${one.claimed_by ? "" : "none"}>${one.claimed_by ? badge([one.claimed_by, "accent"]) : html`<span class="soft">–</span>`}</td></tr>`;
+  <td data-label="Waiting">${waitedFor(one.since)}</td>
+  <td data-label="Open at" class=${one.claimed_by ? "" : "none"}>${one.claimed_by ? badge([one.claimed_by, "accent"]) : html`<span class="soft">–</span>`}</td></tr>`;
 
 export function due(iso) {
   const days = daysUntil(iso);

@@ -16,7 +16,23 @@ export const draw = () => redraw();
 export const badge = ([words, tone]) => html`<span class="badge ${tone}">${words}</span>`;
 export const link = (to, words, extra = "") => html`<a class=${extra} href="#/${to}">${words}</a>`;
 export const accountLink = (id) => (id ? html`<a class="id" href="#/accounts/${encodeURIComponent(id)}">${id}</a>` : "–");
-export const whyLink = (id, accountId) => html`<a class="id" href="#/why/${encodeURIComponent(id)}${accountId ? `?account=${encodeURIComponent(accountId)}` : ""}">${id}</a>`;
+/** The page that explains an id. `words`: what stands instead of the id, which is shown on top of them. */
+export const whyLink = (id, accountId, words = "") => html`<a class=${words ? "" : "id"} title=${words ? id : nothing} href="#/why/${encodeURIComponent(id)}${accountId ? `?account=${encodeURIComponent(accountId)}` : ""}">${words || id}</a>`;
+
+let list = null; // { words, address } of the list that was open last
+export const cameFrom = () => list;
+export const setCameFrom = (one) => { list = one; };
+
+const ONE_LIST = ["parked", "declarations", "incidents"]; // what is of these is in no other list, but can be found
+const FROM_ANY = ["find", "muted"];
+
+/** The way back: to the list that one came from, else to where the page belongs, and what is on the way. */
+export const crumbs = (parent, ...here) => {
+  const from = list?.address.split(/[/?]/)[0];
+  const isFrom = list && (!ONE_LIST.includes(parent[0]) || [parent[0], ...FROM_ANY].includes(from));
+  const [to, words] = isFrom ? [list.address, list.words] : parent;
+  return html`<nav class="crumbs" aria-label="Way back">${[link(to || "queue", words), ...here].map((one, at) => html`${at ? html` <span aria-hidden="true">/</span> ` : nothing}${one}`)}</nav>`;
+};
 
 /** Rows of a term and its description. What is nothing is left out. */
 export const facts = (rows) => html`<dl class="facts">${rows
@@ -36,7 +52,7 @@ export function problemBox(problem, retry) {
     <p class="problem-title">${heading}</p>
     <p>${problem.message}</p>
     ${problem.errors?.length > 1 ? html`<ul>${problem.errors.map((one) => html`<li><b>${one.field.replace(/^body\./, "")}</b>: ${one.message}</li>`)}</ul>` : nothing}
-    ${retry ? html`<button type="button" class="button" @click=${retry}>${problem.isConflict ? "Show what stands now" : "Try again"}</button>` : nothing}
+    ${retry ? html`<button type="button" class="button" @click=${retry}>${problem.isConflict ? "Show the current state" : "Try again"}</button>` : nothing}
   </div>`;
 }
 
@@ -76,6 +92,11 @@ export function closeDialog() {
   opener?.isConnected ? opener.focus() : document.querySelector("h1")?.focus();
 }
 
+/** What had the focus is gone with what was done: go on at the heading, not at the top of the window. */
+function focusSomething() {
+  if (document.activeElement === document.body) document.querySelector("main h1")?.focus({ preventScroll: true });
+}
+
 async function confirmDialog(event) {
   event.preventDefault();
   const dialog = asked;
@@ -91,6 +112,7 @@ async function confirmDialog(event) {
     dialog.draft?.drop();
     if (asked === dialog) closeDialog();
     await dialog.after?.(result);
+    focusSomething();
   } catch (problem) {
     if (problem?.code === "second-person-needed") {
       dialog.draft?.drop();
@@ -113,7 +135,7 @@ const sentBefore = ({ draft, isBusy, problem }) => (draft?.sentAt && !isBusy && 
   : nothing);
 
 /** Another content was sent under the key of what was carried out. Only the person knows whether it is meant too. */
-const asAnother = (dialog) => html`<label class="check"><input type="checkbox" id="another" required @change=${(event) => { dialog.isAnother = event.target.checked; }}> What I sent before stands. This is another one.</label>`;
+const asAnother = (dialog) => html`<label class="check"><input type="checkbox" id="another" required @change=${(event) => { dialog.isAnother = event.target.checked; }}> Keep what I sent before. This is another one.</label>`;
 
 const reload = () => { const { draft, onConflict } = asked; closeDialog(); draft?.drop(); onConflict?.(); };
 

@@ -90,6 +90,22 @@ export const DISPUTE_STATES = {
   reversed: ["Reversed", "good"],
 };
 
+// What an entry does with credits.
+const ENTRY_KINDS = {
+  grant: "Granted",
+  draw: "Used",
+  return: "Returned",
+  clawback: "Taken back, since money went back",
+  restore: "Given back, since the money stayed",
+  expire: "Expired",
+  freeze: "Frozen by a dispute",
+  thaw: "Free again after a dispute",
+  reserve: "Reserved for a refund",
+  release: "No longer reserved for a refund",
+  adjust: "Adjusted by support",
+  reschedule: "Given another expiry",
+};
+
 export const HOLDS = { dispute: "Dispute", fraud: "Fraud", support: "By support" };
 
 // What the buyer told the bank.
@@ -119,7 +135,8 @@ export const named = (text) => text.replaceAll("_", " ").replace(/^./, (one) => 
 export const reason = (code) => REASONS[code] || named(code || "");
 export const rule = (code) => named(code || "");
 export const action = (code) => ACTIONS[code] || named(code || "");
+export const entryKind = (code) => ENTRY_KINDS[code] || named(code || "");
 export const outcome = (code) => OUTCOMES[code] || named(code || "");
-export const product = (code) => named(code || "").replace(/(\d+)$/, (one) => `of ${one} credits`);
+export const product = (code) => named(code || "").replace(/(\d+)$/, (one) => `of ${new Intl.NumberFormat().format(one)} credits`);
 export const provider = (code) => ({ stripe: "Stripe", paddle: "Paddle" })[code] || named(code || "");
 export const actor = (code) => ({ policy: "The policy", provider: "The provider", send_refunds: "The system" })[code] || code;
