@@ -428,6 +428,8 @@ def test_a_parked_event_is_shown_and_tried_again(
     console.wait_for_heading("transaction.completed")
     console.reads("Unknown price")
     console.reads('"id": "txn_1"')
+    terms = "[...document.querySelectorAll('aside .facts dt')].map(one => one.textContent).join()"
+    assert "Amount" in console.page.value(terms)
     console.reads("staff_sue looked at event")
     console.click("Try again…")
     console.write("why", "The price is in the catalogue now.")
