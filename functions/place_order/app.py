@@ -50,7 +50,8 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
 
     An older checkout of the same subscription is closed: its `checkout_url` can't be paid any more.
 
-    A plan is refused with 422 where its law wants a consent to the renewal terms, and `renewal_consent` is missing.
+    Where a law wants a consent to the renewal terms of a plan (`renewal_consent_countries` of the catalogue), send
+    `renewal_consent`. From a day that the shop sets, a plan is refused there with 422 without it.
 
     Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider, or
     was just paid for in another checkout), `account-in-debt`, and `account-in-review` (a person looks at the account
@@ -90,7 +91,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         cancel_url=here.config.cancel_url,
         now=now,
         lock_days=lock_days,
-        needs_renewal_consent=request.country in here.policy.law.renewal_consent_countries(now.date()),
+        needs_renewal_consent=here.policy.law.is_refused_without_renewal_consent(request.country, now.date()),
         debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
         limits=here.policy.request_limits,

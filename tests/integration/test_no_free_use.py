@@ -8,6 +8,7 @@ from ledger.domain.facts import DisputeReason
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.orders import Order
+from ledger.policy import law
 from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys
 from ledger.usecases.contacts import Address, contact_change
@@ -144,8 +145,21 @@ SHOWN = {
 RENEWS = {"text_version": "renewal-2", "words": "Ich stimme der monatlichen Verlängerung zu 14,28 EUR zu."}
 
 
+def test_a_plan_is_sold_in_the_united_states_without_a_consent_to_its_renewals_until_the_shop_sets_a_day(
+    world: World,
+) -> None:
+    """A page that does not ask yet sells. Who looks at the order sees that there is none."""
+    order = ordered(world, PLAN)
+    assert Frontend(EVE).get(f"/orders/{order.order_id}").json["renewal_consent"] is None
+
+
 def test_a_plan_is_sold_in_the_united_states_only_with_a_consent_to_its_renewals(world: World) -> None:
-    """The problem says what to send. No order is stored before, and the provider is not called."""
+    """From the day that the shop has set. The problem says what to send. No order is stored before, and the provider
+    is not called.
+    """
+    here = world.services
+    begun = law.RenewalConsentRule(since=date(2025, 7, 1), refused_since=here.now().date())
+    here.policy = replace(here.policy, law=replace(here.policy.law, renewal_consents={"US": begun}))
     before = world.table()
     for body, field in (
         (PLAN, "body.renewal_consent"),
@@ -240,7 +254,9 @@ def test_support_mails_the_information_that_an_order_did_not_show(world: World) 
     page = world.sam.get(f"/support/refund-cases/{case['case_id']}").json["facts"]
     assert (page["informed_at"], page["can_be_informed"]) == (world.sam.post(path, {"why": "x"}).json["sent_at"], False)
     acts = world.sam.get(f"/support/accounts/{EVE}/timeline", query={"kinds": "act"}).json["lines"]
-    assert [one["words"] for one in acts] == [f"sam: inform {order.order_id} of {EVE}: It was not shown."]
+    assert [one["words"] for one in acts] == [
+        f"sam asked for the mail about withdrawal from {order.order_id} of {EVE}: It was not shown."
+    ]
     other = f"/support/accounts/{EVE}/orders/{shown.order_id}/information"
     assert world.sam.post(other, {"why": "x"}).json["detail"].startswith("The buyer was shown the right of withdrawal")
     assert world.sam.post(path.replace(EVE, "acct_bob"), {"why": "x"}).status == 404

@@ -236,7 +236,7 @@ def test_a_renewal_has_a_right_of_its_own_from_its_day_on_and_for_ever_open_with
     assert parsed_law.resellers["paddle"] == law.Reseller(name="Paddle.com", address="https://paddle.net", days=14)
 
 
-def test_a_plan_needs_a_consent_to_its_renewals_from_the_day_of_its_country_on() -> None:
+def test_a_consent_to_renewals_is_asked_from_the_day_of_its_country_on() -> None:
     """The shipped law: the United States since California's, Australia from July 2027; the United Kingdom waits."""
     for day, countries in (
         (date(2025, 6, 30), set()),
@@ -247,11 +247,27 @@ def test_a_plan_needs_a_consent_to_its_renewals_from_the_day_of_its_country_on()
         (date(2099, 12, 31), {"AU", "US"}),
     ):
         assert SHIPPED.renewal_consent_countries(day) == countries
-    assert SHIPPED.renewal_consents["GB"] == date.max
+    assert SHIPPED.renewal_consents["GB"].since == date.max
     assert with_part().renewal_consent_countries(date(2099, 1, 1)) == set()
 
 
+def test_a_plan_is_refused_without_that_consent_from_the_day_that_the_shop_sets() -> None:
+    """As shipped on no day, in no country: the page has to ask for it first."""
+    consents = [{"countries": ["US", "AU"], "from": "2025-07-01", "refused_from": "2027-01-01"}]
+    ours = with_part(renewal_consents=consents)
+    for country, day, is_refused in (
+        ("US", date(2026, 12, 31), False),
+        ("US", date(2027, 1, 1), True),
+        ("AU", date(2027, 1, 1), True),
+        ("DE", date(2027, 1, 1), False),
+    ):
+        assert ours.is_refused_without_renewal_consent(country, day) is is_refused
+    for country in SHIPPED.renewal_consents:
+        assert not SHIPPED.is_refused_without_renewal_consent(country, date(2099, 1, 1))
+
+
 RENEWAL: dict[str, Any] = {"countries": ["GB"], "from": "open", "days": 14, "from_months": 12}
+CONSENT: dict[str, Any] = {"countries": ["US"], "from": "open", "refused_from": "open"}
 RESELLER: dict[str, Any] = {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}
 
 
@@ -293,7 +309,8 @@ def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
         ({"resellers": []}, r"the law: resellers is \[\], should be an object"),
         ({"renewal_consents": [{"countries": ["US"], "from": 7}]}, r"renewal_consents\.0: from is 7, should be a text"),
         ({"renewal_consents": [{"countries": "US", "from": "open"}]}, r"renewal_consents\.0: countries is 'US'"),
-        ({"renewal_consents": [{"countries": ["US"], "from": "open", "days": 1}]}, r"consents\.0: unknown field days"),
+        ({"renewal_consents": [{**CONSENT, "days": 1}]}, r"renewal_consents\.0: unknown field days"),
+        ({"renewal_consents": [{**CONSENT, "refused_from": 7}]}, r"renewal_consents\.0: refused_from is 7"),
         ({"credits_locked_from": 7}, "the law: credits_locked_from is 7, should be a text"),
     ],
 )

@@ -215,8 +215,8 @@ class PlaceOrderRequest(RequestModel):
     )
     renewal_consent: RenewalConsentInput | None = Field(
         default=None,
-        description="Of a plan: ask every buyer for it. In the `renewal_consent_countries` of the catalogue no plan is "
-        "sold without it.",
+        description="Of a plan: ask for it in the `renewal_consent_countries` of the catalogue. From a day that the "
+        "shop sets, no plan is sold there without it.",
     )
     language: Language | None = Field(
         default=None,

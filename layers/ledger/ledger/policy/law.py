@@ -9,7 +9,8 @@
     none        no right that we know of: the policy's own rules, and the customer's mandatory rights stay
 
 `renewals` lists where the renewal of a contract has a right of its own, `resellers` the sellers that are not we.
-`renewal_consents` lists where a plan is sold only with a consent to its renewal terms, apart from every other one.
+`renewal_consents` lists where a law wants a consent to the renewal terms of a plan, apart from every other one, and
+from which day on an order without it is refused: a day that the shop sets when its page asks for it.
 """
 
 import functools
@@ -45,6 +46,14 @@ class Recommendation(StrEnum):
 
     UNUSED = "unused"  # the price of the unused credits
     EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalConsentRule:
+    """From when on a country wants a consent to the renewal terms of a plan. `date.max`: no day is set."""
+
+    since: date  # by its law: the page asks for it
+    refused_since: date  # by the shop: a plan is not sold without it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +96,7 @@ class Law:
     years: range  # of which the holidays are known
     renewals: Mapping[str, RenewalRight]  # by country
     resellers: Mapping[str, Reseller]  # by provider
-    renewal_consents: Mapping[str, date]  # since when, by country; `date.max`: it is not known yet
+    renewal_consents: Mapping[str, RenewalConsentRule]  # by country
 
     @property
     def statutory_countries(self) -> frozenset[str]:
@@ -108,8 +117,13 @@ class Law:
         return begun[-1] if begun else rights[0]
 
     def renewal_consent_countries(self, day: date) -> frozenset[str]:
-        """Return where a plan is sold on this day only with a consent to its renewal terms."""
-        return frozenset(country for country, since in self.renewal_consents.items() if since <= day)
+        """Return where the law wants on this day a consent to the renewal terms of a plan."""
+        return frozenset(country for country, rule in self.renewal_consents.items() if rule.since <= day)
+
+    def is_refused_without_renewal_consent(self, country: str, day: date) -> bool:
+        """Return whether a plan is sold in a country on this day only with a consent to its renewal terms."""
+        rule = self.renewal_consents.get(country)
+        return rule is not None and rule.refused_since <= day
 
     def period_end(self, since: datetime, days: int, country: str | None) -> datetime:
         """Return the instant at which a period of this many days is over, wherever in the world the customer is.
@@ -181,9 +195,9 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
             for provider, content in resellers.items()
         },
         renewal_consents={
-            country: since
+            country: rule
             for number, content in enumerate(consents)
-            for countries, since in (_parse_renewal_consent(content, f"the law: renewal_consents.{number}"),)
+            for countries, rule in (_parse_renewal_consent(content, f"the law: renewal_consents.{number}"),)
             for country in countries
         },
     )
@@ -214,11 +228,14 @@ def _day_of(text: str) -> date:
     return date.max if text == _OPEN else date.fromisoformat(text)
 
 
-def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], date]:
+def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], RenewalConsentRule]:
     fields = Fields(content, where, PolicyError)
-    countries, since = fields.take("countries", list), _day_of(fields.take("from", str))
+    countries = fields.take("countries", list)
+    rule = RenewalConsentRule(
+        since=_day_of(fields.take("from", str)), refused_since=_day_of(fields.take("refused_from", str))
+    )
     fields.end()
-    return countries, since
+    return countries, rule
 
 
 def _parse_renewal(content: Any, where: str) -> tuple[list[str], RenewalRight]:

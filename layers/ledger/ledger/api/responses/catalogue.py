@@ -55,8 +55,8 @@ class CatalogueResponse(ResponseModel):
     policy_version: str = Field(description="Of the refund policy. Show it before an order: `GET /policy`.")
     products: list[ProductResponse]
     renewal_consent_countries: list[str] = Field(
-        description="Where a subscription is sold only with the buyer's consent to its renewal terms: "
-        "`renewal_consent` of an order. ISO 3166-1 alpha-2.",
+        description="Where a law wants the buyer's consent to the renewal terms of a plan: ask for it, and send "
+        "it as `renewal_consent` of the order. ISO 3166-1 alpha-2.",
         examples=[["US"]],
     )
 
