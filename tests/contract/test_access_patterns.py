@@ -1038,6 +1038,15 @@ def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(lambda: timeline(ADA, store).lines)
 
 
+@case("a page of an account's timeline: `timeline`: the same, if it ends within a second of several entries")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    for number in range(5):
+        draw_credits(ADA, f"run_{number}", 1, store, now=LATER)
+    whole, cut = (engine.trips(lambda limit=limit: timeline(ADA, store, limit=limit).lines) for limit in (50, 2))
+    yield cut - whole
+
+
 @case("why, of an id of one account: `explain_chain`")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)

@@ -1,7 +1,9 @@
 """An account's timeline and its chains, on every engine: complete, in order, page by page, and at a bounded cost."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -138,7 +140,7 @@ def test_a_page_costs_the_same_however_much_the_account_has(new_store: Callable[
         store = new_store()
         record_events(store, paid(payment(credits_=5000)))
         for number in range(runs):
-            draw_credits(ADA, f"run_{number}", 1, store, now=at(number))
+            draw_credits(ADA, f"run_{number}", 1, store, now=at(number + 1))
         store.round_trips = 0
         assert len(timeline(ADA, store, limit=10).lines) == 10
         return store.round_trips
@@ -236,6 +238,53 @@ def test_the_timeline_has_the_order_of_the_chain_within_a_second_too(any_store: 
     assert [line.kind for line in chain if line.at >= at(5)][:2] == ["entry", "case"]
     for limit in (1, 2, 3, 100):
         assert [one.line.words for one in reversed(whole(any_store, limit, tuple(kinds)))] == told, limit
+
+
+def test_the_only_entry_comes_after_pages_of_other_lines(any_store: Store) -> None:
+    """They end before it was read on: it is below them."""
+    record_events(any_store, paid(), now=at(0))
+    place_hold("support:x", ADA, "sam", any_store, why="A stolen card.", now=at(5))
+    lift_hold("support:x", ADA, "sam", any_store, why="It was not.", now=at(6))
+    found = whole(any_store, 1, (LineKind.ACT, LineKind.ENTRY))
+    assert [one.kind for one in found] == [LineKind.ACT, LineKind.ACT, LineKind.ENTRY]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_within_a_second_pages_of_any_size_are_the_whole_timeline(limit: int) -> None:
+    """Entries in the order of their numbers, with acts, a case and looks in between: each line once, in one order."""
+    for seed in range(60):
+        chance, store = random.Random(seed), FakeStore()
+        record_events(store, paid(), now=at(0))
+        seconds = chance.choice((1, 2, 3))
+        claimed = chance.randrange(12)
+        for number in range(chance.randint(2, 12)):
+            now = at(5) + timedelta(microseconds=chance.randrange(seconds * 1_000_000))
+            what = "case" if number == claimed else chance.choice(("entry", "entry", "act", "look"))
+            if what == "entry":
+                draw_credits(ADA, f"run_{number}", 1, store, now=now)
+            elif what == "act":
+                place_hold(f"support:{number}", ADA, "sam", store, why="A stolen card.", now=now)
+                lift_hold(f"support:{number}", ADA, "sam", store, why="It was not.", now=now)
+            elif what == "look":
+                record_look(ADA, "sam", "account", store, now=now)
+            else:
+                request_refund(store, refund_claim(), minute=(now - at(0)) / timedelta(minutes=1))
+        lines = whole(store, 100)
+        assert [one.place for one in lines] == sorted((one.place for one in lines), reverse=True)
+        assert whole(store, limit) == lines, seed
+
+
+def test_a_second_of_more_entries_than_a_page_is_read_whole(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The earliest entry of a second was the last by the clock: it decides where the others are."""
+    monkeypatch.setattr("ledger.usecases.timeline.ENTRIES_AT_ONCE", 2)
+    record_events(any_store, paid(), now=at(0))
+    for number in range(6):
+        draw_credits(ADA, f"run_{number}", 10, any_store, now=at(5 + (0.9 - number / 10) / 60))
+    place_hold("support:x", ADA, "sam", any_store, why="A stolen card.", now=at(5 + 0.7 / 60))
+    lines = whole(any_store, 100)
+    assert [one.kind for one in lines][:7] == [LineKind.ENTRY] * 6 + [LineKind.ACT]
+    for limit in (1, 2, 3):
+        assert whole(any_store, limit) == lines, limit
 
 
 def test_what_is_left_out_of_a_timeline_is_said(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,7 +253,7 @@ class FakeStore:
     ) -> tuple[Account | None, Page[Entry]]:
         self.round_trips += 1
         account = None if after else self.accounts.get(account_id)
-        return account, self._page(self._entries(account_id), limit, after)
+        return account, self._page(self._entries(account_id), limit, after, is_newest_first=True)
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         self.round_trips += 2
@@ -261,7 +261,7 @@ class FakeStore:
         paid = [item for item in indexed if isinstance(item, Purchase) and item.account_id == account_id]
         ranked = sorted(paid, key=lambda item: item.payment.precedence if item.payment else (), reverse=True)
         named = [(f"{sortable(item.payment.at)}#{item.payment_id}", item) for item in ranked if item.payment]
-        page = self._page(named, limit, after)
+        page = self._page(named, limit, after, is_newest_first=True)
         now = [self.payments[item.payment_id] for item in page.items]
         return Page(tuple(item for item in now if isinstance(item, Purchase)), page.next)
 
@@ -451,7 +451,6 @@ class FakeStore:
         self, found: list[tuple[str, _T]], limit: int, after: str | None, *, is_newest_first: bool = False
     ) -> Page[_T]:
         limit = min(limit, self._rows or limit)
-        is_newest_first = is_newest_first or (len(found) > 1 and found[0][0] > found[-1][0])
         rest = [
             (name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)
         ]

@@ -5,7 +5,8 @@
 
 A page reads one more line of each list than it shows. So it costs the same whatever else the account has. Lines of one
 instant are in the order of `ledger.usecases.chain`: causes before what they led to. So a page that ends at a line tells
-each list where it goes on. The entries alone need a place of their own: of a second, their number is their order.
+each list where it goes on. The entries alone need a place of their own: of a second, their number is their order. An
+earlier one can be the later one by the clock, and then both are placed by its time: so a second is read whole.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from ledger.domain.entries import Entry
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailRecord
@@ -50,6 +52,8 @@ MOST_PURCHASES = 100
 """How many of the latest purchases lead to receipts that name no customer."""
 MOST_CASES = 300
 CASES_AT_ONCE = 100
+ENTRIES_AT_ONCE = 100
+"""How many of the other entries of a second are read at once."""
 
 
 class LineKind(StrEnum):
@@ -192,8 +196,31 @@ def _entries(
             TimelineLine(kind=LineKind.ENTRY, line_id=entry.entry_id, position=entry_position(entry), line=line)
         )
         after -= entry.credits
-    placed = in_one_order([one.line.at for one in reversed(lines)])
+    before = _of_last_second(account_id, store, page)
+    placed = in_one_order([entry.occurred_at for entry in (*reversed(before), *reversed(page.items))])[len(before) :]
     return [replace(line, placed_at=at) for line, at in zip(lines, reversed(placed), strict=True)], balance
+
+
+def _of_last_second(account_id: AccountId, store: Store, page: Page[Entry]) -> list[Entry]:
+    """Return the entries behind a page that are of the second in which it ends, newest first.
+
+    The last entry itself is only one more than is shown: if it is alone in its second, its place does not matter.
+    """
+    found: list[Entry] = []
+    seconds = [_second_of(entry) for entry in page.items[-2:]]
+    if len(seconds) < 2 or seconds[0] != seconds[1]:
+        return found
+    while page.next:
+        _, page = store.statement_page(account_id, ENTRIES_AT_ONCE, page.next)
+        same = [entry for entry in page.items if _second_of(entry) == seconds[0]]
+        found += same
+        if len(same) < len(page.items):
+            break
+    return found
+
+
+def _second_of(entry: Entry) -> str:
+    return entry_position(entry)[:_SECOND]
 
 
 def _mails(account_id: AccountId, store: Store, limit: int, below: str | None) -> list[TimelineLine]:
