@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def opened_backend(console: "Console") -> Iterator["LocalBackend"]:
     """Start the local backend, print where it is, and stop it at the end. Turn its errors into messages."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from rich.text import Text
 
     from cli.progress import progress
     from ledger.domain.errors import ConfigurationError
@@ -36,7 +37,7 @@ def opened_backend(console: "Console") -> Iterator["LocalBackend"]:
             )
             for provider in signing.LOCAL_SECRETS:
                 name = f"{provider.upper()}_SIGNING_SECRETS"
-                console.print(f"[dim]{name}={os.environ[name]}[/]")
+                console.print(Text(f"{name}={os.environ[name]}", style="dim"))
             yield backend
     except BrokenPipeError:  # whoever read our output has ended: click ends quietly
         raise

@@ -13,6 +13,7 @@ def mails(number: int | None) -> None:
     Each is a file that any mail program opens. Nothing is sent.
     """
     from rich.table import Table
+    from rich.text import Text
 
     from cli.paper import paper
     from tools.devserver.mailbox import folder_of_mails, kept, read
@@ -24,7 +25,7 @@ def mails(number: int | None) -> None:
     if number is None:
         table = Table("", "sent", "to", "subject", "file", box=None, pad_edge=False)
         for position, mail in enumerate(found, start=1):
-            table.add_row(str(position), mail.sent_at, mail.to, mail.subject, mail.path.name)
+            table.add_row(*map(Text, (str(position), mail.sent_at, mail.to, mail.subject, mail.path.name)))
         paper().print(table)
         return
     if number > len(found):

@@ -51,6 +51,7 @@ def mutes() -> None:
 def list_mutes(*, is_json: bool) -> None:
     """List each mute with who muted it, when and why, and how many of its events are parked."""
     from rich.table import Table
+    from rich.text import Text
 
     from cli.paper import paper
 
@@ -69,7 +70,8 @@ def list_mutes(*, is_json: bool) -> None:
     for one in found["mutes"]:
         state = "in force" if one["is_in_force"] else f"ended by {one['ended_by']}: {one['ended_why']}"
         muted = f"{one['muted_at'][:10]} by {one['muted_by']}"
-        table.add_row(one["mute_id"], f"{one['events']:,}", _kind(one), muted, one["why"], state)
+        row = (one["mute_id"], f"{one['events']:,}", _kind(one), muted, one["why"], state)
+        table.add_row(*map(Text, row))
     paper().print(table)
     if found["is_cut"]:
         click.echo("There are more muted events than were counted.", err=True)

@@ -45,7 +45,7 @@ def statement_table(data: dict[str, Any], title: str = "") -> RenderableType:
             f"{line['kind']} ({line['counter']})",
             Text(amount, style=style),
             f"{line['balance_after']:,}",
-            line["cause"],
+            Text(line["cause"]),
         )
     return Group(
         head, *(Text(note, style="yellow") for note in notes), table if data["entries"] else Text(""), Text("")
@@ -77,8 +77,10 @@ def findings_table(findings: Sequence[Finding]) -> Table:
         more = len(finding.broken[5:]) + finding.more
         broken = ", ".join(finding.broken[:5]) + (f" and {more:,} more" if more else "")
         if broken:
-            mark, result = "[red]✗[/]", f"[red]{broken}[/]"
+            mark, result = Text("✗", style="red"), Text(broken, style="red")
+        elif finding.checked:
+            mark, result = Text("✓", style="green"), Text("none")
         else:
-            mark, result = ("[green]✓[/]", "none") if finding.checked else ("[dim]–[/]", "[dim]–[/]")
-        table.add_row(mark, finding.invariant, f"{finding.checked:,}", result)
+            mark, result = Text("–", style="dim"), Text("–", style="dim")
+        table.add_row(mark, Text(finding.invariant), f"{finding.checked:,}", result)
     return table

@@ -16,7 +16,7 @@ def progress(
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = [SpinnerColumn(), TextColumn("{task.description}")]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     if unit and total:
         whole = f"about {total:,}" if is_estimated else f"{total:,}"
         columns += [BarColumn(), TextColumn(f"{{task.completed:,}} of {whole} {unit}")]

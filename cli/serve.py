@@ -60,6 +60,8 @@ def serve() -> None:
 
 def _introduce(backend: "LocalBackend", console: "Console") -> None:
     """Print the routes, the settings, and how each caller authenticates."""
+    from rich.text import Text
+
     from tools.devserver import environment, sign_in
 
     gateway = backend.gateway
@@ -67,7 +69,7 @@ def _introduce(backend: "LocalBackend", console: "Console") -> None:
         needed = " ".join(filter(None, [route.authorizer, *route.scopes]))
         console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
     for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
-        console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
+        console.print(Text(f"{name}={os.environ[name]}", style="dim"), soft_wrap=True)
     for name, simulator in {"Stripe": backend.stripe, "Paddle": backend.paddle}.items():
         if simulator:
             console.print(f"{name} simulator: {simulator.url}/_simulator lists the available actions", soft_wrap=True)

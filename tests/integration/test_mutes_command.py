@@ -109,6 +109,23 @@ def test_the_list_has_each_mute_with_its_events_and_what_became_of_it() -> None:
         assert mutes("list", API_URL=url, API_TOKEN="abc").stderr == "Nothing is muted.\n"
 
 
+def test_words_in_brackets_are_shown_as_they_were_written() -> None:
+    """They are no markup: neither a person's reasons nor what a provider sent."""
+    found = {
+        "mutes": [
+            {**MUTE, "why": "price [/old] of other app", "detail": "[red]price[/]", "muted_by": "staff_[sue]"},
+            {**ENDED, "why": "see [ticket] 12", "ended_why": "see [ticket] 13", "event_type": "x[y]"},
+        ],
+        "is_cut": False,
+    }
+    with answering(200, json.dumps(found).encode()) as (url, _):
+        shown = mutes("list", API_URL=url, API_TOKEN="abc", COLUMNS="200")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    words = "".join(shown.stdout.split())  # cells are folded
+    for one in ("[/old]", "([red]price[/])", "[sue]", "[ticket]12", "[ticket]13", "x[y]"):
+        assert one in words, shown.stdout
+
+
 @pytest.mark.parametrize(
     ("status", "content", "code", "said"),
     [

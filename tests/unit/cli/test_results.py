@@ -4,17 +4,23 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 import cli.table
+import tools.local
+from cli.local import opened_backend
 from cli.main import billing
-from cli.paper import findings_table, paper
+from cli.paper import findings_table, paper, statement_table
+from cli.progress import progress
+from cli.serve import _introduce
 from ledger.domain.accounts import Account
 from ledger.domain.contacts import Contact
 from ledger.domain.entries import Entry
@@ -219,6 +225,54 @@ def test_a_long_list_of_what_breaks_an_invariant_is_cut(capsys: pytest.CaptureFi
     """Five are named, the rest counted."""
     paper().print(findings_table([Finding("All is well", 7, tuple("abcdefg"))]))
     assert "a, b, c, d, e and 2 more" in capsys.readouterr().out
+
+
+def test_ids_in_brackets_are_shown_as_they_are_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of what breaks an invariant and of an entry's cause: an id of someone else is no markup."""
+    store = FakeStore()
+    record_events(store, paid())
+    draw_credits(ADA, "[/run] of [red]", 5, store, now=at(4))
+    data = statement(store, ADA, at(5))
+    assert data
+    paper().print(statement_table(data, "a [title]"))
+    paper().print(findings_table([Finding("All is [well]", 7, ("run:[/run]", "[red]a"))]))
+    shown = capsys.readouterr().out
+    for one in ("run:[/run] of [red]", "a [title]", "All is [well]", "run:[/run], [red]a"):
+        assert one in shown
+
+
+def test_a_kept_mail_is_listed_with_its_subject_as_it_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer's address and what is quoted are no markup."""
+    monkeypatch.setenv("MAILS_FOLDER", str(tmp_path))
+    (tmp_path / "1.eml").write_text(
+        'Date: today\nTo: "a[/b]"@example.com\nSubject: Your [red] order [/x]\n\nText\n', "utf-8"
+    )
+    listed = billing_with("mails")
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    for one in ("a[/b]", "Your [red] order [/x]"):
+        assert one in listed.stdout
+
+
+def test_settings_in_brackets_are_printed_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A secret of the developer's own is no markup; nor is the name of a job, on a terminal."""
+    names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME")
+    settings = {"STRIPE_SIGNING_SECRETS": "whsec_[/a]", "PADDLE_SIGNING_SECRETS": "pdl_[red]", "TABLE_NAME": "ledger"}
+    for name, value in {**settings, "AWS_ACCESS_KEY_ID": "local", **dict.fromkeys(names, "a [/b] [c]")}.items():
+        monkeypatch.setenv(name, value)
+    gateway = SimpleNamespace(url="http://127.0.0.1:3000", routes=())
+    backend = SimpleNamespace(gateway=gateway, table_endpoint="http://127.0.0.1:1", stripe=None, paddle=None)
+    monkeypatch.setattr(tools.local, "opened", lambda: nullcontext(backend))
+    with opened_backend(paper()) as opened:
+        _introduce(opened, paper())
+    shown = capsys.readouterr().out
+    for one in ("=whsec_[/a]\n", "=pdl_[red]\n", *(f"{name}=a [/b] [c]\n" for name in names)):
+        assert one in shown
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress("running [/x]"):
+        pass
+    assert "running [/x]" in capsys.readouterr().err
 
 
 def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
