@@ -26,6 +26,8 @@ from tools.drift.writing import written
 from tools.stories import EVENTS
 from tools.testing.reads import Reads, Recorder
 
+SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
+TAX_ID = {"type": "eu_vat", "value": "DE123456789"}
 INVOICE = "stripe/renewal_failed_01_invoice_paid.json"
 CREDIT_NOTE = "stripe/credited_03_credit_note_created.json"
 DISPUTE = "stripe/dispute_lost_02_charge_dispute_created.json"
@@ -39,6 +41,9 @@ STRANGE: tuple[tuple[str, Mapping[str, Any]], ...] = (
     (INVOICE, {"total_taxes": [{"amount": 100}]}),
     (CREDIT_NOTE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
     (CREDIT_NOTE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
+    # A buyer with a tax id.
+    (SESSION, {"customer_details.tax_ids": [TAX_ID]}),
+    (INVOICE, {"customer_tax_ids": [TAX_ID]}),
     # A price with a trial.
     (
         TRANSACTION,

@@ -246,7 +246,7 @@ def order_of(provider: str, product_id: str, *, country: str = "DE") -> Json:
 def renewals_of(product_id: str, now: datetime) -> Json:
     """Return what an order of a plan adds: the renewal terms as they are shown, and the consent to them. Empty: a pack.
 
-    Some countries sell no plan without it.
+    Some laws want it, apart from every other consent.
     """
     product = catalogue.load().products[product_id]
     if product.kind is not ProductKind.SUBSCRIPTION:

@@ -311,6 +311,10 @@ def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
         ({"renewal_consents": [{"countries": "US", "from": "open"}]}, r"renewal_consents\.0: countries is 'US'"),
         ({"renewal_consents": [{**CONSENT, "days": 1}]}, r"renewal_consents\.0: unknown field days"),
         ({"renewal_consents": [{**CONSENT, "refused_from": 7}]}, r"renewal_consents\.0: refused_from is 7"),
+        (
+            {"renewal_consents": [{**CONSENT, "refused_from": "2027-01-01"}]},
+            r"0: refused_from is before from",
+        ),
         ({"credits_locked_from": 7}, "the law: credits_locked_from is 7, should be a text"),
     ],
 )

@@ -28,7 +28,9 @@ WITH_A_PACK = {
 }
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 JAPAN, BUSINESS = replace(ORDER, country="JP"), replace(ORDER, is_business=True)
-AS_BUSINESS, HOLIDAYS = (text(f"decision.withdrawal_{why}_in_review") for why in ("business", "holidays"))
+AS_BUSINESS, TAX_ID, HOLIDAYS = (
+    text(f"decision.withdrawal_{why}_in_review") for why in ("business", "tax_id", "holidays")
+)
 IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holidays is shipped
 
 
@@ -41,7 +43,7 @@ IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holida
         ({"order": None}, text("decision.no_withdrawal_order")),
         ({"order": replace(ORDER, is_business=True)}, text("decision.no_withdrawal_business")),
         ({"has_company_data": True}, text("decision.no_withdrawal_business")),
-        ({"has_other_tax_id": True}, text("decision.no_withdrawal_business")),
+        ({"has_other_tax_id": True}, text("decision.no_withdrawal_tax_id")),
         ({"has_other_tax_id": True, "order": US}, text("decision.no_withdrawal_country", country="US")),
         ({"has_other_tax_id": True, "now": ENDS}, text("decision.no_withdrawal_expired", last_day=date(2026, 11, 16))),
         ({"order": US}, text("decision.no_withdrawal_country", country="US")),
@@ -77,8 +79,9 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS}, None),
         ({"order": BUSINESS, "has_company_data": True}, None),  # what the provider knows is no mere claim
-        ({"has_other_tax_id": True}, AS_BUSINESS),  # persons have it too, or nobody has checked it
-        ({"has_other_tax_id": True, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
+        ({"has_other_tax_id": True}, TAX_ID),  # persons have it too, or nobody has checked it
+        ({"has_other_tax_id": True, "order": BUSINESS}, AS_BUSINESS),
+        ({"has_other_tax_id": True, "now": ENDS + FIVE_DAYS - timedelta.resolution}, TAX_ID),
         ({"has_other_tax_id": True, "now": ENDS + FIVE_DAYS}, None),
         ({"has_other_tax_id": True, "has_company_data": True}, None),
         ({"has_other_tax_id": True, "order": US}, None),

@@ -204,6 +204,7 @@ def test_a_pack_needs_no_consent_to_renewals_and_takes_none() -> None:
         (None, "", "It is missing"),
         (with_terms(every_months=12), ".every_months", "It should be 1: the months of a period of creator_monthly."),
         (with_terms(amount_minor=1499), ".amount_minor", "costs 15.00 USD before tax. A renewal is never less."),
+        (with_terms(amount_minor=3001), ".amount_minor", "No tax makes that twice as much."),
         (with_terms(first_on=NOW.date()), ".first_on", "It should be a day after the order."),
         (
             replace(SHOWN, first_charge_minor=1500, first_charge_on=RENEWAL.first_on + timedelta(days=1)),
@@ -225,6 +226,7 @@ def test_what_was_shown_of_the_renewals_is_what_is_sold(shown: ShownInformation 
     "shown",
     [
         with_terms(amount_minor=1500),
+        with_terms(amount_minor=3000),
         with_terms(first_on=NOW.date() + timedelta(days=1)),
         replace(SHOWN, first_charge_minor=1200, first_charge_on=RENEWAL.first_on),
     ],

@@ -57,8 +57,6 @@ def _renewal(known: Known) -> ChecklistItem:
     order = known.shown.order
     consent = order.renewal_consent if order else None
     words = f"Given {consent.given_at:%Y-%m-%d %H:%M} UTC, with its words below." if consent else "None is recorded."
-    if order and not order.is_plan:
-        words = "The order is for no plan."
     return ChecklistItem(asked="The customer's consent to the renewals", is_there=consent is not None, words=words)
 
 

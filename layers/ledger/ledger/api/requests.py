@@ -168,9 +168,10 @@ class InformationInput(RequestModel):
         description="The words on the button that places the order, as they were shown.",
         examples=["zahlungspflichtig bestellen"],
     )
-    total_minor: Minor | None = Field(
+    total_minor: Annotated[int, Field(strict=True, ge=0, le=100_000_000_000)] | None = Field(
         default=None,
-        description="The price, in minor units of the order's currency, tax included. Left out: the page knew no tax.",
+        description="The price, in minor units of the order's currency, tax included; 0 for a trial. Left out: the "
+        "page knew no tax.",
         examples=[2380],
     )
     renewal: RenewalTermsInput | None = Field(

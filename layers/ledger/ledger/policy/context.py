@@ -159,11 +159,6 @@ class PolicyContext:
         return self.excess_minor + portion(self.value_minor - self.excess_minor, self._unused_share)
 
     @property
-    def is_business_unproven(self) -> bool:
-        """Whether the buyer says that he is a business, or gave a tax id that consumers have too: a person decides."""
-        return self.has_other_tax_id or (self.order is not None and self.order.is_business)
-
-    @property
     def is_consent_complete(self) -> bool:
         """Whether used credits are paid for: the buyer was informed, asked to begin, knew what that ends, and had the
         confirmation of it, all before the first use. Else a withdrawal returns their price too.

@@ -235,6 +235,8 @@ def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], Renewal
         since=_day_of(fields.take("from", str)), refused_since=_day_of(fields.take("refused_from", str))
     )
     fields.end()
+    if rule.refused_since < rule.since:
+        raise PolicyError(f"{where}: refused_from is before from: the page is told to ask from then on.")
     return countries, rule
 
 

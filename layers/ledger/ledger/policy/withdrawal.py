@@ -40,7 +40,7 @@ def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
     if context.requested_at >= ends_at(context, policy):
         return text("decision.no_withdrawal_expired", last_day=last_day(context, policy))
     if context.has_other_tax_id:
-        return text("decision.no_withdrawal_business")
+        return text("decision.no_withdrawal_tax_id")
     return text("decision.no_withdrawal_two_countries") if _do_countries_differ(context, policy) else None
 
 
@@ -67,8 +67,10 @@ def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | No
         return text("decision.withdrawal_renewal_in_review") if is_due else None
     if right.kind is RightKind.UNCLEAR:
         return None if is_late else text("decision.withdrawal_law_in_review")
-    if context.is_business_unproven:
+    if order.is_business:
         return text("decision.withdrawal_business_in_review")
+    if context.has_other_tax_id:
+        return text("decision.withdrawal_tax_id_in_review")
     if _do_countries_differ(context, policy):
         return text("decision.withdrawal_country_in_review")
     is_known = all(policy.law.is_calendar_known(country, end) for country in context.countries)

@@ -406,6 +406,10 @@ def _new_order(
     )
 
 
+_MOST_WITH_TAX = 2
+"""How many times its price a renewal may cost at most, tax included. No tax on sales comes near it."""
+
+
 def _check_renewal(request: OrderRequest, product: Product, now: datetime, *, is_consent_needed: bool) -> None:
     """Raise InvalidRequest if what was shown of the renewals is not what is sold, or a consent to it is missing."""
     terms, consent = request.shown.renewal if request.shown else None, request.renewal_consent
@@ -436,6 +440,12 @@ def _check_renewal(request: OrderRequest, product: Product, now: datetime, *, is
             "information.renewal.amount_minor",
             f"{product.product_id} costs {format_amount(price_minor, request.currency)} before tax. A renewal is never "
             "less.",
+        )
+    if terms.amount_minor > _MOST_WITH_TAX * price_minor:
+        raise InvalidRequest(
+            "information.renewal.amount_minor",
+            f"{product.product_id} costs {format_amount(price_minor, request.currency)} before tax. No tax makes that "
+            "twice as much.",
         )
     charge = request.shown.first_charge if request.shown else None
     if charge and charge[1] != terms.first_on:

@@ -11,10 +11,10 @@ from ledger.providers.parsing import Json
 _OF_BUSINESSES = frozenset(
     {
         *("au_abn", "au_acn", "bg_uic", "bh_vat", "br_cnpj", "bw_vat", "ca_bn", "ca_gst_hst", "ch_uid"),
-        *("ch_vat", "ci_vat", "eu_oss_vat", "eu_vat", "fo_vat", "fr_siren", "fr_siret", "gb_vat", "ge_vat"),
+        *("ch_vat", "ci_vat", "eu_oss_vat", "fo_vat", "fr_siren", "fr_siret", "gb_vat", "ge_vat"),
         *("hk_br", "hu_tin", "il_vat", "in_gst", "is_vat", "jp_cn", "kr_brn", "li_uid", "li_vat", "lk_vat"),
-        *("ma_vat", "md_vat", "mk_vat", "mu_vat", "no_vat", "no_voec", "nz_bn", "nz_gst", "om_vat", "pl_nip"),
-        *("rs_pib", "sa_vat", "sg_gst", "sg_uen", "th_vat", "tt_vat", "tw_vat", "tz_vat", "ua_vat", "uz_vat"),
+        *("ma_vat", "md_vat", "mk_vat", "mu_vat", "no_vat", "no_voec", "nz_bn", "om_vat", "pl_nip"),
+        *("rs_pib", "sa_vat", "sg_gst", "sg_uen", "tt_vat", "tw_vat", "tz_vat", "ua_vat", "uz_vat"),
         "za_vat",
     }
 )
@@ -22,16 +22,29 @@ _OF_BUSINESSES = frozenset(
 
 The kind is Stripe's word. `unknown` is of none, and a kind that is not here shows nothing: a person looks.
 """
+_EU_VAT = "eu_vat"
+_VAT_OF_BUSINESSES = ("AT", "BE", "DE", "DK", "EE", "FI", "FR", "HU", "IT", "LT", "LU", "MT", "NL", "PL", "XI")
+"""With what an EU VAT number begins that only who trades has.
+
+In the other countries it is, or can be, the country's letters and the number that every person has (in Portugal the
+NIF, in Croatia the OIB). Stripe's events don't say whether a number was verified.
+"""
 
 
 def shows_business(tax_ids: object) -> bool:
-    """Return whether one of a buyer's tax ids is of a kind that consumers do not have.
+    """Return whether one of a buyer's tax ids is one that consumers do not have, by its kind or its country.
 
-    Source: `type` of docs.stripe.com/api/tax_ids/object, and the table of docs.stripe.com/billing/customer/tax-ids.
+    Source: `type` and `value` of docs.stripe.com/api/tax_ids/object; the table of
+    docs.stripe.com/billing/customer/tax-ids.
     """
     found = tax_ids if isinstance(tax_ids, list) else []
-    kinds = [one.get("type") for one in found if isinstance(one, Mapping)]
-    return any(isinstance(kind, str) and kind in _OF_BUSINESSES for kind in kinds)
+    return any(isinstance(one, Mapping) and _is_of_business(one.get("type"), one.get("value")) for one in found)
+
+
+def _is_of_business(kind: object, number: object) -> bool:
+    if kind == _EU_VAT:
+        return isinstance(number, str) and number.strip().upper().startswith(_VAT_OF_BUSINESSES)
+    return isinstance(kind, str) and kind in _OF_BUSINESSES
 
 
 def tax_of_session(session: Json) -> int | None:
