@@ -120,6 +120,7 @@ def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
     if account is None:
         raise NotFound(f"There is no account {account_id}.")
     record_look(owner, person.account_id, "account", here.store, now=now)
+    locked = read_locks(account, here.store, now)
     waiting = [one for one in here.store.proposals_of(owner) if one.state is ProposalState.PROPOSED]
     return SupportAccountResponse.of(
         account,
@@ -127,8 +128,8 @@ def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
         waiting,
         open_disputes_of(account, here.store),
         latest_orders(owner, here.store),
-        explain_balance(owner, here.store, now),
-        read_locks(account, here.store, now),
+        explain_balance(owner, here.store, now, locked),
+        locked,
         now,
         is_debt_withheld=here.config.is_debt_withheld,
     )

@@ -46,7 +46,7 @@ from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
-from ledger.usecases.explain_chain import MOST_LINES, explain_chain
+from ledger.usecases.explain_chain import MOST_LINES, explain_balance, explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.holds import place_hold
@@ -1063,6 +1063,19 @@ def _(engine: Engine) -> Iterator[int]:
     searched = Searched(store, ("stripe", "paddle"), lambda: "key")
     for text, beside in (("pi_1", None), ("run_0", ADA), (f"run_{MOST_LINES}", ADA)):
         yield engine.trips(lambda text=text, beside=beside: explain_chain(text, searched, beside, now=NOW).lines)
+
+
+@case("why a balance is what it is: `explain_balance`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    buyer = Buyer.at(store)
+    buyer.pays()
+    locked = read_locks(buyer.account, store, NOW)
+    assert locked
+    yield engine.trips(explain_balance, ADA, store, NOW)
+    yield engine.trips(explain_balance, ADA, store, NOW, locked)
+    buyer.confirms()
+    yield engine.trips(explain_balance, ADA, store, NOW)
 
 
 @case("`subject_acts`, `subject_looks`")

@@ -342,6 +342,11 @@ def test_a_withdrawal_from_locked_credits_returns_everything(any_store: Store) -
     case = open_case(claim, any_store, POLICY, now=NOW)
     case = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=NOW)
     assert (case.state.value, case.decision and case.decision.money_minor) == ("approved", 2000)
+    assert read_locks(buyer.account, any_store, NOW) == [], "none of its credits is kept by the lock"
+    assert explain_balance(ADA, any_store, NOW) == [
+        f"{ADA} has 1,000 credits: 1,000 granted.",
+        "1,000 of them are reserved for a refund under way.",
+    ]
     buyer.confirms()
     assert buyer.spendable == 0
     assert buyer.is_sound()

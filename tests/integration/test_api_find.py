@@ -9,8 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.ports.reads import Keys, Snapshot
+from ledger.ports.store import Store
 from ledger.usecases.index_names import index_purchases
 from tests.integration.conftest import ADA, ADAS, World
+from tests.integration.test_no_free_use import BARE, EVE, ordered, pays
 from tools.testing.builders import event_of, paid, payment, refund
 from tools.testing.frontend import deployed, supporter
 
@@ -107,6 +110,24 @@ def test_an_accounts_page_has_what_support_asks_for(invoiced: World) -> None:
     assert invoiced.sam.get("/support/accounts/nobody").status == 404
     looks = invoiced.sam.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
     assert {(one["actor"], one["id"]) for one in looks} == {("sam", "account"), ("sam", "timeline")}
+
+
+def test_an_accounts_page_reads_what_is_locked_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its list of locks, and for the sentences about the balance. Its orders are read beside it."""
+    order = ordered(world, BARE)
+    pays(world, order, "pack")
+    store, reads = type(world.services.store), []
+    read = store.read
+
+    def counted(self: Store, wanted: Keys) -> Snapshot:
+        reads.append(wanted.fulfilment_keys)
+        return read(self, wanted)
+
+    monkeypatch.setattr(store, "read", counted)
+    page = world.sam.get(f"/support/accounts/{EVE}").json
+    assert [(one["order_id"], one["credits"]) for one in page["locks"]] == [(order.order_id, 2500)]
+    assert [one for one in page["balance_explained"] if one.startswith("2,500 of them are locked")]
+    assert len([names for names in reads if f"order/{order.order_id}" in names]) == 2
 
 
 def test_each_page_of_an_account_records_who_read_it(invoiced: World) -> None:

@@ -831,7 +831,9 @@ def test_what_was_shown_and_agreed_to_is_on_the_page_of_the_account_and_on_the_e
         for words in ("The button said “zahlungspflichtig bestellen”.", "every month, tax included", RENEWS["words"]):
             console.reads(words)
     console.go(f"accounts/{EVE}", EVE)
-    cards = "[...document.querySelectorAll('section.card')].find(e => e.textContent.startsWith('Latest orders'))"
+    cards = (
+        "[...document.querySelectorAll('section.card')].find(e => e.textContent.startsWith('Orders that were paid'))"
+    )
     terms = f"[...{cards}.querySelectorAll('dt')].filter(e => e.textContent === 'Renewal terms').length"
     assert console.page.value(terms) == 1
     assert console.blocked() == []
@@ -901,6 +903,111 @@ def test_open_disputes_are_listed_by_their_deadline_and_lead_to_the_evidence(wor
     console.reads("To be answered")
     marked = "[...document.querySelectorAll('.crumbs a, .menu [aria-current]')].map(one => one.textContent)"
     assert console.page.value(f"{marked}.join().replace(/[0-9]/g, '')") == f"Disputes,Disputes,{ADA}"
+    assert console.blocked() == []
+
+
+LATE = {
+    "purchase_id": "stripe:pi_late",
+    "provider": "stripe",
+    "account_id": ADA,
+    "is_live": False,
+    "disputes": [
+        {
+            "dispute_id": "dp_late",
+            "state": "open",
+            "reason": "fraudulent",
+            "amount": {"amount_minor": 2000, "currency": "USD"},
+            "awaits_evidence": True,
+            "evidence": "none",
+            "evidence_due_at": "2020-01-01T00:00:00Z",
+            "is_due_soon": True,
+        }
+    ],
+}
+"""A purchase whose dispute can't be answered any more, as the API lists it."""
+
+
+def lists_of(console: Console, items: dict[str, Any], *, is_endless: bool = False) -> None:
+    """The API's lists have these items on each page, and one page after the first, or always one more.
+
+    `asked` has the addresses of the requests, `answered` says how many of them were answered. The first page comes at
+    once, and each later one later.
+    """
+    first = json.dumps({**items, "next": "a cursor"})
+    last = json.dumps({**items, "next": "a cursor" if is_endless else None})
+    console.page.value(
+        f"""(() => {{
+            const known = window.fetch, lists = /^\\/(accounts\\/[^/]+\\/purchases|[a-z]+(-[a-z]+)?)$/;
+            window.asked = [];
+            window.answered = 0;
+            window.fetch = async (url, given) => {{
+                if (!lists.test(url.pathname.replace("/support", ""))) return known(url, given);
+                window.asked.push(`${{url.pathname}}${{url.search}}`);
+                await new Promise((done) => setTimeout(done, url.searchParams.has("after") ? 100 : 0));
+                window.answered += 1;
+                return new Response(url.searchParams.has("after") ? {json.dumps(last)} : {json.dumps(first)});
+            }};
+        }})()"""
+    )
+
+
+def test_a_second_click_while_a_list_is_read_freezes_nothing(console: Console) -> None:
+    """Both wait for the same pages, and after some of them the person is asked whether to go on."""
+    console.sign_in()
+    lists_of(console, {"purchases": [LATE]}, is_endless=True)
+    pages = "asked.filter(one => one.includes('awaits=evidence')).length"
+    console.go("disputes", "Disputes")
+    console.reads("Nothing can be answered so far")
+    assert console.page.value(pages) == 5
+    console.page.wait_until("[...document.querySelectorAll('nav .count')].some(one => one.textContent === '0+')")
+    console.page.value("[...document.querySelectorAll('.tabs button')].slice(0, 1).map(b => [b.click(), b.click()])")
+    console.page.wait_until(f"{pages} === 11 && document.querySelector('.more button:not([disabled])')")
+    assert console.page.value("document.querySelectorAll('tbody tr').length") == 5, "and no page is shown twice"
+    console.click("Show more")
+    console.page.wait_until("document.querySelectorAll('tbody tr').length === 6")
+    assert console.blocked() == []
+
+
+def test_what_comes_late_is_not_added_to_another_list(console: Console) -> None:
+    """The next page of a list that is read anew meanwhile, which comes last."""
+    console.sign_in()
+    console.go("disputes", "Disputes")
+    lists_of(console, {"purchases": [LATE]}, is_endless=True)
+    console.click("With the bank")
+    console.page.wait_until("document.querySelectorAll('tbody tr').length === 1")
+    more, tab = "document.querySelector('.more button')", "document.querySelectorAll('.tabs button')[1]"
+    console.page.value(f"[{more}, {tab}, {tab}].map(one => one.click())")
+    console.page.wait_until(f"answered === 4 && !{more}.disabled")
+    assert console.page.value("document.querySelectorAll('tbody tr').length") == 1
+    assert console.blocked() == []
+
+
+def test_an_empty_page_is_not_the_end_of_a_list(console: Console) -> None:
+    """What is on the next one can be shown, and is counted as more in the menu. Only the last page says: nothing."""
+    console.sign_in()
+    names = ("accounts", "cases", "incidents", "mutes", "parked", "proposals", "purchases", "results", "declarations")
+    lists_of(console, dict.fromkeys(names, ()))
+    for address, heading, words in (
+        ("queue", "Review queue", "Nothing to review"),
+        ("proposals", "Second approval", "Nothing waits"),
+        ("decided?which=all", "Decided cases", "Nothing is decided"),
+        ("decided?which=declined_by_policy", "Decided cases", "Nothing was declined by the policy"),
+        ("disputes?awaits=bank", "Disputes", "Nothing is with a bank"),
+        ("suspended", "Suspended accounts", "Nobody is suspended"),
+        ("parked", "Parked events", "Nothing needs a person"),
+        ("incidents", "Incidents", "No incident yet"),
+        ("find?q=x", "Search", "Nothing found"),
+        (f"accounts/{ADA}", ADA, "Nothing was bought."),
+    ):
+        console.go("why", "Why?")
+        console.go(address, heading)
+        console.page.wait_until("document.querySelector('.more button')")
+        assert not console.page.value(f"document.body.innerText.includes({json.dumps(words)})"), address
+        console.click("Show more")
+        console.reads(words)
+        assert not console.page.value("Boolean(document.querySelector('.more button'))"), address
+    counts = "Object.fromEntries([...document.querySelectorAll('nav a')].map(one => one.innerText.split(/\\n/)))"
+    console.page.wait_until(f"({counts})['Disputes'] === '0+'")
     assert console.blocked() == []
 
 

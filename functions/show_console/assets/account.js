@@ -71,14 +71,14 @@ export function accountPage(id) {
 
   function purchasesCard() {
     return card("Purchases", html`${unlisted ? problemBox(unlisted, again) : nothing}
-      ${purchases.items.length ? html`<ul class="plain-list ruled purchases">${purchases.items.map((one) => purchase(one, id))}</ul>${purchases.button()}` : unlisted ? nothing : html`<p class="soft">Nothing was bought.</p>`}`);
+      ${purchases.items.length ? html`<ul class="plain-list ruled purchases">${purchases.items.map((one) => purchase(one, id))}</ul>` : unlisted || purchases.next ? nothing : html`<p class="soft">Nothing was bought.</p>`}${purchases.button()}`);
   }
 
   function timelineCard() {
     return card("Timeline", html`<div class="tabs" role="group" aria-label="Show only">${Object.entries(KINDS).map(([kind, words]) => html`<button type="button" aria-pressed=${kinds.has(kind)} @click=${toggle(kind)}>${words}</button>`)}</div>
       ${problem ? problemBox(problem, again) : nothing}
       ${leftOut.length ? html`<p class="notice" role="status">This account has very many ${leftOut.map((one) => KINDS[one].toLowerCase()).join(" and ")}: some of them are left out here. Search by the id of one to see it.</p>` : nothing}
-      ${timeline.items.length ? linesView(timeline.items, id) : problem ? nothing : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
+      ${timeline.items.length ? linesView(timeline.items, id) : problem || timeline.next ? nothing : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
   }
 }
 
@@ -119,7 +119,7 @@ const figures = (found) => html`<dl class="tiles">${[
   ["Spendable", found.spendable, "strong"],
   ["Balance", found.balance],
   ["Frozen", found.frozen, "", "A dispute of their payment is open"],
-  ["Reserved", found.reserved, "", "For an approved refund that is under way"],
+  ["Reserved", found.reserved, "", "For a refund that is under way"],
   ["Locked", found.locked, "", "They wait for a consent, or for a decision about a withdrawal"],
   ["Debt", found.shortfall, "", "Credits that were used before their money went back"],
 ].filter(([name, count]) => count || ["Spendable", "Balance"].includes(name)).map(([name, count, extra = "", hint = ""]) => html`<div class=${extra} title=${hint || nothing}><dt>${name}</dt><dd>${number(count)}</dd></div>`)}</dl>`;

@@ -3,7 +3,7 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
 import { ago, credits, money } from "./format.js";
-import { badge, draw, empty, Listing, problemBox } from "./ui.js";
+import { badge, draw, Listing, problemBox } from "./ui.js";
 import { actor, CASE_STATES, CLAUSES, reason } from "./words.js";
 
 const LISTS = {
@@ -55,7 +55,7 @@ export function decidedPage(query) {
     view: () => html`<h1 tabindex="-1">Decided cases</h1>
       <p class="lead">The latest decision comes first. What the policy declined by itself can be overturned on its page.</p>
       <div class="tabs" role="group" aria-label="Who decided, and how">${Object.entries(LISTS).map(([one, [words]]) => html`<button type="button" aria-pressed=${one === which} @click=${show(one)}>${words}</button>`)}</div>
-      ${problem ? problemBox(problem, show(which)) : cases.items.length ? table(cases) : empty(LISTS[which][1], LISTS[which][2])}`,
+      ${problem ? problemBox(problem, show(which)) : cases.items.length ? table(cases) : cases.empty(LISTS[which][1], LISTS[which][2])}`,
     freshen: () => cases.restart().then(draw),
   };
 }

@@ -3,7 +3,7 @@
 import { html, nothing } from "./lit-html.js";
 import { get } from "./api.js";
 import { ago, minorOf, money } from "./format.js";
-import { badge, card, empty, field, Listing } from "./ui.js";
+import { badge, card, field, Listing } from "./ui.js";
 import { rule } from "./words.js";
 
 const PAGES = { account: "accounts", case: "cases", parked: "parked", declaration: "declarations", incident: "incidents", why: "why" };
@@ -22,7 +22,7 @@ export function findPage(_, query) {
     load: async () => { if (isAsked) await results.restart(); },
     view: () => html`<h1 tabindex="-1">Search</h1>
       ${isAsked ? html`<p class="lead">${results.items.length ? "Found for" : "Looked for"} <b class="id">${text || `${asked.paid_on}, ${money({ amount_minor: Number(asked.amount_minor), currency: asked.currency })}`}</b></p>` : nothing}
-      ${isAsked ? (results.items.length ? html`<ul class="results card flush">${results.items.map(result)}</ul>${results.button()}` : empty("Nothing found", "Check the spelling. An id is written in full; an e-mail address is the one of the order.")) : nothing}
+      ${isAsked ? (results.items.length ? html`<ul class="results card flush">${results.items.map(result)}</ul>${results.button()}` : results.empty("Nothing found", "Check the spelling. An id is written in full; an e-mail address is the one of the order.")) : nothing}
       ${card("By date and amount", byAmount())}`,
   };
 }

@@ -36,6 +36,7 @@ export function incidentsPage(query) {
     try {
       const found = await get(path("failed-runs"), { ...span, limit: 25 });
       shown = { ...found, span };
+      accounts.reading = null; // a page of the time before
       accounts.items = found.accounts;
       accounts.next = found.next;
       history.replaceState(null, "", `#/incidents?since=${span.since}&until=${span.until}`);
@@ -94,7 +95,7 @@ export function incidentsPage(query) {
         ${problem ? problemBox(problem) : nothing}`)}
       ${shown ? preview(shown, accounts, replace) : nothing}
       <h2 class="section">Made good</h2>
-      ${incidents.items.length ? table(incidents) : empty("No incident yet", "What is made good for all customers is listed here.")}`,
+      ${incidents.items.length ? table(incidents) : incidents.empty("No incident yet", "What is made good for all customers is listed here.")}`,
     freshen: () => incidents.restart().then(draw),
   };
 }
@@ -185,7 +186,7 @@ const incidentView = (one, accounts) => html`${crumbs(["incidents", "Incidents"]
     <thead><tr><th scope="col">Account</th><th scope="col" class="figure">Runs</th><th scope="col" class="figure">Got</th><th scope="col">Left out</th></tr></thead>
     <tbody>${accounts.items.map((share) => html`<tr><th scope="row">${accountLink(share.account_id)}</th>
       <td data-label="Runs" class="figure">${number(share.runs)}</td><td data-label="Got" class="figure">${credits(share.credits)}</td>
-      <td data-label="Left out" class=${share.left_out ? "" : "none"}>${share.left_out ? badge(LEFT_OUT[share.left_out]) : html`<span class="soft">–</span>`}</td></tr>`)}</tbody></table></div>${accounts.button()}` : empty("No account yet", one.state === "running" ? "The first ones are shown here in a moment." : "Nothing was left to replace.")}`;
+      <td data-label="Left out" class=${share.left_out ? "" : "none"}>${share.left_out ? badge(LEFT_OUT[share.left_out]) : html`<span class="soft">–</span>`}</td></tr>`)}</tbody></table></div>${accounts.button()}` : accounts.empty("No account yet", one.state === "running" ? "The first ones are shown here in a moment." : "Nothing was left to replace.")}`;
 
 /** A time as the input takes it, in the reader's zone. */
 function local(iso) {

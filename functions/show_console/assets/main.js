@@ -195,7 +195,7 @@ async function count() {
   countedAt = Date.now();
   await Promise.allSettled(Object.entries(COUNTED).map(async ([one, read]) => {
     const [found, more] = await read();
-    counts[one] = found.length ? `${found.length}${more ? "+" : ""}` : "";
+    counts[one] = found.length || more ? `${found.length}${more ? "+" : ""}` : "";
   }));
   draw();
   showEntry();

@@ -83,7 +83,7 @@ class Purchases {
     if (this.problem) return "The purchases could not be read.";
     const one = items.find(({ purchase_id: id }) => id === this.draft.values.purchase_id);
     if (one) return html`<span class="id">${one.purchase_id}</span>${one.invoice_number ? html`, invoice <span class="id">${one.invoice_number}</span>` : nothing}. ${money(one.refundable)} could still go back.`;
-    return items.length ? "The newest comes first." : "No purchase of this account is known.";
+    return items.length || this.list.next ? "The newest comes first." : "No purchase of this account is known.";
   }
 }
 

@@ -12,6 +12,8 @@ const LISTS = {
   bank: ["With the bank", "Nothing is with a bank", "What was answered, and every chargeback at Paddle, appears here until it is decided."],
 };
 
+const MOST_PAGES = 5; // that are read by themselves
+
 /** Whether a dispute of a purchase can still be answered. */
 export const isAnswerable = (purchase) => purchase.disputes.some(isAnswerableDispute);
 
@@ -25,7 +27,8 @@ export function openDisputesPage(query) {
   /** Read on until there is one that can be answered: those that are too late have the earlier deadlines. */
   const load = async () => {
     await disputes.restart();
-    while (awaits === "evidence" && disputes.next && !disputes.items.some(isAnswerable)) await disputes.more();
+    const isToGoOn = () => awaits === "evidence" && disputes.next && !disputes.items.some(isAnswerable);
+    for (let pages = 1; pages < MOST_PAGES && isToGoOn(); pages += 1) await disputes.more();
   };
   const show = (one) => async () => {
     awaits = one;
@@ -41,7 +44,7 @@ export function openDisputesPage(query) {
     view: () => html`<h1 tabindex="-1">Disputes</h1>
       <p class="lead">${awaits === "evidence" ? "By the deadline for our evidence, the nearest first." : "The latest first. Paddle answers the bank itself and names no deadline: it asks by mail for what it needs."}</p>
       <div class="tabs" role="group" aria-label="Whose turn it is">${Object.entries(LISTS).map(([one, [words]]) => html`<button type="button" aria-pressed=${one === awaits} @click=${show(one)}>${words}</button>`)}</div>
-      ${problem ? problemBox(problem, show(awaits)) : disputes.items.length ? tables(disputes, awaits) : empty(LISTS[awaits][1], LISTS[awaits][2])}`,
+      ${problem ? problemBox(problem, show(awaits)) : disputes.items.length ? tables(disputes, awaits) : disputes.empty(LISTS[awaits][1], LISTS[awaits][2])}`,
   };
 }
 
@@ -49,7 +52,7 @@ export function openDisputesPage(query) {
 function tables(disputes, awaits) {
   if (awaits !== "evidence") return html`${table("With the bank", disputes.items)}${disputes.button()}`;
   const [answerable, late] = [true, false].map((is) => disputes.items.filter((one) => isAnswerable(one) === is));
-  return html`${answerable.length ? table("To be answered", answerable) : empty("Nothing can be answered", "For those below it is too late.")}${disputes.button()}
+  return html`${answerable.length ? table("To be answered", answerable) : empty(disputes.next ? "Nothing can be answered so far" : "Nothing can be answered", `For those below it is too late.${disputes.next ? " There are more." : ""}`)}${disputes.button()}
     ${late.length ? html`<h2 class="section">Too late to answer</h2><p class="soft small lead-in">Nothing was handed in before the deadline. The bank decides without our answer, and the dispute leaves this list.</p>${table("Too late to answer", late)}` : nothing}`;
 }
 
@@ -80,7 +83,7 @@ export function suspendedPage() {
     load: () => accounts.restart(),
     view: () => html`<h1 tabindex="-1">Suspended accounts</h1>
       <p class="lead">Who can't spend, the one that was suspended last comes first.</p>
-      ${accounts.items.length ? suspended(accounts) : empty("Nobody is suspended", "An account with a hold appears here.")}`,
+      ${accounts.items.length ? suspended(accounts) : accounts.empty("Nobody is suspended", "An account with a hold appears here.")}`,
   };
 }
 

@@ -16,7 +16,7 @@ export const agreedRows = (one) => [
 ];
 
 /** The newest order, and the others below it, each closed. */
-export const ordersCard = (orders) => (orders.length ? card("Latest orders", orders.map((one, place) => (place ? html`<details><summary>${product(one.product_id)}, ${day(one.placed_at)}</summary>${order(one)}</details>` : order(one)))) : nothing);
+export const ordersCard = (orders) => (orders.length ? card("Orders that were paid", orders.map((one, place) => (place ? html`<details><summary>${product(one.product_id)}, ${day(one.placed_at)}</summary>${order(one)}</details>` : order(one)))) : nothing);
 
 const order = (one) => facts([
   ["Order", html`<span class="id">${one.order_id}</span>`],

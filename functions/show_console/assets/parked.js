@@ -30,7 +30,7 @@ export function parkedPage() {
     view: () => html`<h1 tabindex="-1">Parked events</h1>
       <p class="lead">Events of the providers that could not be booked as they came. Nothing of them is lost. The oldest comes first.</p>
       ${tabs("parked")}
-      ${events.items.length ? table(events) : empty("Nothing needs a person", "Every event that came is booked, or of a kind that is muted.")}`,
+      ${events.items.length ? table(events) : events.empty("Nothing needs a person", "Every event that came is booked, or of a kind that is muted.")}`,
   };
 }
 
@@ -54,7 +54,7 @@ export function mutedPage() {
       <p class="lead">Kinds of events that need no attention, as a person said. They stay parked, and each deployment tries them again.</p>
       ${tabs("muted")}
       ${found.mutes.length ? html`<h2>Kinds</h2>${mutes(found, end)}` : empty("No kind is muted", "Mute one from the page of a parked event.")}
-      ${events.items.length ? html`<h2>Events</h2>${table(events)}` : nothing}`,
+      ${events.items.length ? html`<h2>Events</h2>${table(events)}` : events.button()}`,
   };
 }
 

@@ -5,7 +5,7 @@ import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, quantity } from "./format.js";
 import { signedIn } from "./session.js";
-import { accountLink, ask, askWhy, badge, card, draw, empty, facts, Listing, say } from "./ui.js";
+import { accountLink, ask, askWhy, badge, card, draw, facts, Listing, say } from "./ui.js";
 import { action } from "./words.js";
 
 export function proposalsPage() {
@@ -19,7 +19,7 @@ export function proposalsPage() {
     load: () => proposals.restart(),
     view: () => html`<h1 tabindex="-1">Second approval</h1>
       <p class="lead">Acts above what one person may do. A colleague of who proposed them confirms or rejects. Nothing has moved yet.</p>
-      ${proposals.items.length ? html`<div class="stack">${proposals.items.map((one) => proposalCard(one, refresh))}</div>${proposals.button()}` : empty("Nothing waits", "What is above one person's limits appears here.")}`,
+      ${proposals.items.length ? html`<div class="stack">${proposals.items.map((one) => proposalCard(one, refresh))}</div>${proposals.button()}` : proposals.empty("Nothing waits", "What is above one person's limits appears here.")}`,
   };
   const refresh = () => proposals.restart().then(draw);
   return page;

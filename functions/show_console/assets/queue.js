@@ -3,7 +3,7 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
 import { day, daysUntil, money, waitedFor } from "./format.js";
-import { badge, empty, Listing } from "./ui.js";
+import { badge, Listing } from "./ui.js";
 import { outcome, reason } from "./words.js";
 import { openCaseButton } from "./new_case.js";
 
@@ -18,7 +18,7 @@ export function queuePage() {
     load: () => cases.restart(),
     view: () => html`<div class="head"><div><h1 tabindex="-1">Review queue</h1>
       <p class="lead">What is due by law comes first, then who wrote to us before a dispute, then the oldest.</p></div>${openCaseButton()}</div>
-      ${cases.items.length ? table(cases) : empty("Nothing to review", "Every case is decided. New ones appear here.")}`,
+      ${cases.items.length ? table(cases) : cases.empty("Nothing to review", "Every case is decided. New ones appear here.")}`,
   };
 }
 

@@ -178,35 +178,45 @@ export class Listing {
     this.read = read;
     this.items = [];
     this.next = null;
-    this.isBusy = false;
+    this.reading = null; // the page that is on its way
     this.problem = null;
   }
 
-  async more() {
-    if (this.isBusy) return;
-    this.isBusy = true;
-    this.problem = null;
-    redraw();
-    try {
-      const page = await this.read(this.next);
-      this.items = [...this.items, ...page.items];
-      this.next = page.next;
-    } finally {
-      this.isBusy = false;
-    }
-    redraw();
+  /** Read the next page. While one is on its way it is awaited, and none is read twice. */
+  more() {
+    return this.reading || this.#read(this.next, this.items);
   }
 
-  async restart() {
-    const page = await this.read(null);
-    this.items = page.items;
-    this.next = page.next;
+  /** Read the first page anew. What is still on its way is dropped, and whoever waits for it waits for this. */
+  restart() {
+    return this.#read(null, []);
+  }
+
+  #read(after, before) {
+    const last = (use) => (result) => {
+      if (this.reading !== reading) return this.reading;
+      this.reading = null;
+      use(result);
+    };
+    const reading = this.read(after).then(
+      last((page) => { this.items = [...before, ...page.items]; this.next = page.next; redraw(); }),
+      last((problem) => { throw problem; }),
+    );
+    this.reading = reading;
+    this.problem = null;
+    redraw();
+    return reading;
+  }
+
+  /** What a list without items says. A page may be empty though there are more: then these are no last words. */
+  empty(title, words) {
+    return html`${this.next ? empty("Nothing so far", "There is more to look through.") : empty(title, words)}${this.button()}`;
   }
 
   button() {
     const grow = () => this.more().catch((problem) => { this.problem = problem; redraw(); });
     return html`${this.problem ? problemBox(this.problem) : nothing}${this.next
-      ? html`<p class="more"><button type="button" class="button" ?disabled=${this.isBusy} @click=${grow}>${this.isBusy ? "Loading…" : "Show more"}</button></p>`
+      ? html`<p class="more"><button type="button" class="button" ?disabled=${this.reading} @click=${grow}>${this.reading ? "Loading…" : "Show more"}</button></p>`
       : nothing}`;
   }
 }

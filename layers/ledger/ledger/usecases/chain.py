@@ -441,7 +441,7 @@ MOVED: Mapping[EntryKind, str] = {
     EntryKind.EXPIRE: "expired",
     EntryKind.FREEZE: "frozen by a dispute",
     EntryKind.THAW: "free again after a dispute",
-    EntryKind.RESERVE: "reserved for an approved refund",
+    EntryKind.RESERVE: "reserved for a refund",
     EntryKind.RELEASE: "no longer reserved for a refund",
     EntryKind.ADJUST: "adjusted",
     EntryKind.RESCHEDULE: "given another expiry",
@@ -520,7 +520,7 @@ def _what_else(account: Account, locked: Iterable[LockedOrder]) -> list[str]:
         sentences.append(f"{_of_them(frozen)} frozen while a dispute of their payment is open.")
     reserved = sum(lot.reserved for lot in account.lots.values())
     if reserved:
-        sentences.append(f"{_of_them(reserved)} reserved for an approved refund.")
+        sentences.append(f"{_of_them(reserved)} reserved for a refund under way.")
     if account.shortfall:
         used = "that was used before its" if account.shortfall == 1 else "that were used before their"
         sentences.append(f"It owes {_credits(account.shortfall)} {used} money went back.")

@@ -32,7 +32,7 @@ from ledger.usecases.chain import (
     subscription_line,
 )
 from ledger.usecases.find_records import MOST_FOUND, Searched, find_records
-from ledger.usecases.locks import read_locks
+from ledger.usecases.locks import LockedOrder, read_locks
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.timeline import LineKind, TimelineLine, latest_purchases, timeline
 
@@ -90,15 +90,18 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
     )
 
 
-def explain_balance(account_id: AccountId, store: Store, now: datetime) -> list[str]:
+def explain_balance(
+    account_id: AccountId, store: Store, now: datetime, locked: Collection[LockedOrder] | None = None
+) -> list[str]:
     """Return why an account's balance is what it is: by its entries, or, if they are many, by its lots.
 
-    And what of it can't be used now, and why.
+    And what of it can't be used now, and why. `locked`: what is locked on it, if that was read before.
     """
     account, page = store.statement_page(account_id, MOST_ENTRIES)
     if account is None:
         return []
-    locked = read_locks(account, store, now)
+    if locked is None:
+        locked = read_locks(account, store, now)
     if page.next:
         return balance_of_lots_in_words(account, locked)
     return balance_in_words(account, reversed(page.items), locked)

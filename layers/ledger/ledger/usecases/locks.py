@@ -26,9 +26,9 @@ class LockedOrder:
 
 
 def read_locks(account: Account, store: Store, now: datetime) -> list[LockedOrder]:
-    """Return what is locked on an account, by order. Nothing is read if nothing is locked."""
+    """Return what is locked on an account, by order. Nothing is read if no credits are locked."""
     locks = account.locks(now).values()
-    unconfirmed = frozenset(f"order/{lock.order_id}" for lock in locks if lock.order_id and lock.until)
+    unconfirmed = frozenset(f"order/{one.order_id}" for one in locks if one.credits and one.order_id and one.until)
     found = store.read(Keys(fulfilment_keys=unconfirmed)) if unconfirmed else Snapshot()
     return locked_orders(account, found.order, now)
 
@@ -36,10 +36,14 @@ def read_locks(account: Account, store: Store, now: datetime) -> list[LockedOrde
 def locked_orders(
     account: Account, order_of: Callable[[OrderId | None], Order | None], now: datetime
 ) -> list[LockedOrder]:
-    """Return what is locked on an account, by order. `order_of` gives an order by its id."""
+    """Return what is locked on an account, by order. `order_of` gives an order by its id.
+
+    A lot whose credits are used up, or frozen, has none that its lock keeps: it is no row.
+    """
     by_order: dict[tuple[OrderId | None, bool], list[Lock]] = defaultdict(list)
     for lock in account.locks(now).values():
-        by_order[lock.order_id, lock.until is None].append(lock)
+        if lock.credits:
+            by_order[lock.order_id, lock.until is None].append(lock)
     return [
         LockedOrder(
             order_id=order_id,

@@ -149,7 +149,7 @@ class AccountResponse(ResponseModel):
         contact: Contact | None = None,
     ) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
-        spendable, by_lot = account.spendable_by_lot(now), account.locks(now) if locks else {}
+        spendable, by_lot = account.spendable_by_lot(now), account.locks(now)
         return cls(
             account_id=account.account_id,
             status=account.status,
