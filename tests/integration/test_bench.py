@@ -123,7 +123,7 @@ def test_a_long_history_costs_no_call_and_no_item_more(monkeypatch: pytest.Monke
         "account": 1,
         "statement": 1,
         "purchases": 4,
-        "timeline": 6,
+        "timeline": 8,
     }
     longer = {**report.rows[1], history.RATIO: 1.2, "round trips": 2}
     assert history.exceeded([report.rows[0], longer]) == [
@@ -150,10 +150,10 @@ def test_a_page_of_support_costs_no_call_and_no_item_more_of_a_larger_table(monk
         "timeline": 9,
         "purchases": 4,
         "evidence": 8,
-        "why: account": 22,
-        "why: payment": 22,
-        "why: run": 25,
-        "why: event": 22,
+        "why: account": 20,
+        "why: payment": 20,
+        "why: run": 23,
+        "why: event": 20,
         "search: account": 5,
         "search: address": 2,
         "search: invoice": 5,

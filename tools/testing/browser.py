@@ -16,7 +16,8 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "Escape": 27, "/": 191}
-_TIMEOUT_S = "300"
+_TIMEOUT_S = "3600"
+"""After which a browser ends that nobody has ended: longer than all tests of a module take on any machine."""
 
 
 def executable() -> str | None:
