@@ -224,7 +224,8 @@ def test_terms_stay_the_same_when_the_consent_is_confirmed(any_store: Store) -> 
     confirmed = confirm_consent(order.order_id, "msg_1", any_store, NOW)
     assert confirmed.consent != consent
     assert confirmed.terms_hash == order.terms_hash
-    assert replace(order, consent=replace(consent, acknowledged_loss=False)).terms_hash != order.terms_hash
+    otherwise = replace(order, consent=replace(consent, acknowledged_loss=False), agreement=None)
+    assert otherwise.terms_hash != order.terms_hash
     assert shop.hear(shop.paid(order)).outcome is RecordOutcome.BOOKED
 
 
@@ -433,6 +434,18 @@ def test_two_checkouts_of_one_order_both_lead_to_it(any_store: Store) -> None:
     assert shop.hear(again(second, "evt_twin")).outcome is RecordOutcome.BOOKED
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, list(account.flags)) == (1000, ["duplicate_charge:paddle:txn_twin"])
+
+
+def test_a_release_that_knows_only_a_part_of_an_order_leaves_its_digest(any_store: Store) -> None:
+    """It rewrites the order without what it does not know, as the digest is concerned: the payment is granted."""
+    shop = Shop(any_store, "paddle", "pack_1000")
+    order = shop.order(consent=Consent(given_at=NOW, text_version="1", asked_to_begin=True, acknowledged_loss=True))
+    name = f"order/{order.order_id}"
+    for version, known in ((2, replace(order, consent=None)), (3, order)):
+        assert any_store.commit(Commit(order=replace(known, version=version))) is None
+        stored = any_store.read(Keys(fulfilment_keys=frozenset({name}))).fulfilment_keys[name]
+        assert stored.terms_hash == order.terms_hash
+    assert shop.hear(shop.paid(order)).outcome is RecordOutcome.BOOKED
 
 
 def test_an_order_is_stored_with_the_digest_of_its_terms(any_store: Store) -> None:

@@ -185,9 +185,8 @@ def _is_of_consent(change: ConsentChanged, order: Order) -> bool:
 def _is_as_agreed(item: FulfilmentKey, order: Order, world: World) -> bool:
     of_key = (f"order/{order.order_id}", order.account_id, order.product_id, order.terms_hash)
     checkout = checkout_key(order.provider, order.checkout.checkout_id) if order.checkout else None
-    return of_key == (item.key, item.account_id, item.product_id, item.terms_hash) and (
-        checkout is None or world.order_pointers.get(checkout) == order.order_id
-    )
+    is_whole = of_key == (item.key, item.account_id, item.product_id, item.terms_hash) and order.is_agreement_whole
+    return is_whole and (checkout is None or world.order_pointers.get(checkout) == order.order_id)
 
 
 def _is_latest(latest: OpenCheckout, order: Order, key: DocumentKey) -> bool:

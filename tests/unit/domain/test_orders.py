@@ -168,6 +168,20 @@ def test_what_happens_to_an_order_later_changes_no_digest(same: Order) -> None:
     assert same.terms_hash == PACK.terms_hash
 
 
+def test_an_agreement_is_the_digest_of_what_the_order_says() -> None:
+    """It is told if the order says something else. Not of a consent that came later, or of a newer release's fields."""
+    placed = replace(PACK, shown=SHOWN, renewal_consent=RENEWS).with_agreement()
+    assert placed.terms_hash == replace(placed, agreement=None).terms_hash
+    assert placed.is_agreement_whole
+    assert PACK.is_agreement_whole
+    for otherwise in ({"renewal_consent": None}, {"country": "FR"}, {"shown": replace(SHOWN, digest="d2")}):
+        other = replace(placed, **otherwise)
+        assert (other.terms_hash, other.is_agreement_whole) == (placed.terms_hash, False)
+    assert replace(placed, consent=replace(CONSENT, given_at=LATER)).is_agreement_whole
+    newer = replace(SHOWN, button_label=None, unknown_fields={"button": {"S": "Buy"}})
+    assert replace(placed, shown=newer, renewal_consent=None).is_agreement_whole
+
+
 def test_the_digest_of_an_agreement_stays_what_it_is() -> None:
     """Orders are stored with it, and checkouts that are open carry it."""
     assert (carries(PACK)["agreement"], PACK.terms_hash) == ("141edef095c91813", "50d5cfc9338bde432f71da4b8cbd3dce")

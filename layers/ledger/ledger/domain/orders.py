@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, OrderId
-from ledger.domain.unknown_fields import KeepsUnknownFields
+from ledger.domain.unknown_fields import KeepsUnknownFields, has_unknown_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +202,26 @@ class Order(KeepsUnknownFields):
     renewal_consent: RenewalConsent | None = None  # of a plan; None: not recorded
     late_information: tuple[LateInformation, ...] = ()  # mailed after it, because nothing was shown with it
     checkout: Checkout | None = None  # None: the provider has not created it yet
-    agreement: str | None = None  # the digest of what was agreed beside the sale, once a consent is given later
+    agreement: str | None = None  # the digest of what was agreed beside the sale; None: it follows from the rest
     version: int = 0  # 0: not stored yet
+
+    def with_agreement(self) -> "Order":
+        """Return the order with the digest of what was agreed beside the sale.
+
+        So it stays what it is when a release rewrites the order that does not know all of it.
+        """
+        return replace(self, agreement=self._agreement_digest())
+
+    @property
+    def is_agreement_whole(self) -> bool:
+        """Return whether the order still says what its agreement is the digest of, as far as this release can tell.
+
+        It can't of an order whose consent was given later, and of one with fields of a newer release.
+        """
+        is_given_later = self.consent is not None and self.consent.given_at > self.made_at
+        if self.agreement is None or is_given_later or has_unknown_fields(self):
+            return True
+        return replace(self, agreement=None).with_agreement() == self
 
     def with_later_consent(self, consent: Consent, shown: ShownInformation) -> "Order":
         """Return the order with a consent that was given after it. Its terms stay as they were agreed.

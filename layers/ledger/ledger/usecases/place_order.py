@@ -388,7 +388,7 @@ def _new_order(
             f"{request.policy_version} is out of date. Show {policy_version} to the customer, then repeat.",
         )
     _check_renewal(request, product, now, is_consent_needed=needs_renewal_consent)
-    return Order(
+    order = Order(
         order_id=order_id,
         account_id=request.account_id,
         provider=request.provider,
@@ -404,6 +404,7 @@ def _new_order(
         shown=request.shown,
         renewal_consent=request.renewal_consent,
     )
+    return order.with_agreement()
 
 
 _MOST_WITH_TAX = 2

@@ -88,6 +88,12 @@ def order(whole: World) -> Order:
     return found
 
 
+def _agreed_otherwise(whole: World) -> FulfilmentKey:
+    """The first order says another country than its agreement is the digest of. Its terms have that digest."""
+    other = replace(order(whole).with_agreement(), country="FR")
+    return put(whole, key(whole), terms=other, terms_hash=other.terms_hash)
+
+
 def open_checkout(whole: World, **changes: object) -> OpenCheckout:
     """The open checkout, with these changes."""
     return put(whole, one(whole.open_checkouts.values()), **changes)
@@ -521,6 +527,7 @@ FAULTS: dict[Rule, list[Fault]] = {
             "an order is for another product", "ordered_anew", lambda w: terms(w, product_id="pack_500"), ("{0.key}",)
         ),
         Fault("an order has another price", "ordered_anew", lambda w: terms(w, price_minor=1), ("{0.key}",)),
+        Fault("an order has another agreement", "ordered_anew", _agreed_otherwise, ("{0.key}",)),
         Fault("a key is of another account", "ordered_anew", lambda w: key(w, account_id=EVE), ("{0.key}",)),
         Fault("a key is for another product", "ordered_anew", lambda w: key(w, product_id="pack_500"), ("{0.key}",)),
         Fault("a key has other terms", "ordered_anew", lambda w: key(w, terms_hash="0"), ("{0.key}",)),
