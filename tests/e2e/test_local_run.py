@@ -135,6 +135,10 @@ def test_a_kind_of_parked_event_is_muted_and_the_mute_is_ended(served: int) -> N
     assert (ended.returncode, "is no longer muted" in ended.stdout) == (0, True), ended.stderr
     assert mutes("end", "mute_000000000000000000000000", "--why", "x").returncode == 1
     assert command("mutes", "list", port=served).returncode == 2
+    dismissal = f"/support/parked/{urllib.parse.quote(parked['parked_id'], safe='')}/dismissal"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request("POST", dismissal, json.dumps({"why": "Other tests share the server."}), headers)
+    assert connection.getresponse().status == 200
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paddle"])
