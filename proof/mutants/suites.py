@@ -158,6 +158,7 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "refund_cases.follow_refunds": ("usecases/test_rounds", "contract/test_queue", "usecases/test_sending"),
     "attribute_parked": ("contract/test_parked",),
     "chain": ("tools/test_why", "contract/test_timeline"),
+    "chain_lines": ("usecases/test_chain", "tools/test_why", "contract/test_timeline"),
     "consents": ("contract/test_locked_credits",),
     "contacts": ("contract/test_locked_credits",),
     "declarations.request_review": ("usecases/test_reviews",),

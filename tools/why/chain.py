@@ -7,7 +7,7 @@ from typing import Any
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
-from ledger.usecases import chain
+from ledger.usecases import balance_lines, chain_lines
 from ledger.usecases.chain import Line, in_order
 from ledger.usecases.locks import locked_orders
 from tools.verify.world import World
@@ -16,26 +16,26 @@ from tools.verify.world import World
 def lines_of(world: World) -> list[Line]:
     """Return everything in the order of time. Of one instant, causes come before what they led to."""
     purchases = {id(item): item for item in world.payments.values() if isinstance(item, Purchase)}
-    lines = [chain.order_line(key.terms, key.payment_ids) for key in world.fulfilment_keys.values() if key.terms]
-    lines += [chain.receipt_line(receipt) for receipt in world.receipts]
-    lines += [line for purchase in purchases.values() for line in chain.purchase_lines(purchase)]
-    lines += [chain.subscription_line(subscription) for subscription in world.subscriptions.values()]
-    lines += [chain.failed_run_line(account_id, failed) for account_id, failed in world.failed_runs]
-    lines += [line for case in world.cases.values() for line in chain.case_lines(case)]
-    lines += [chain.act_line(account_id, record) for account_id, record in world.audit_records]
+    lines = [chain_lines.order_line(key.terms, key.payment_ids) for key in world.fulfilment_keys.values() if key.terms]
+    lines += [chain_lines.receipt_line(receipt) for receipt in world.receipts]
+    lines += [line for purchase in purchases.values() for line in chain_lines.purchase_lines(purchase)]
+    lines += [chain_lines.subscription_line(subscription) for subscription in world.subscriptions.values()]
+    lines += [chain_lines.failed_run_line(account_id, failed) for account_id, failed in world.failed_runs]
+    lines += [line for case in world.cases.values() for line in chain_lines.case_lines(case)]
+    lines += [chain_lines.act_line(account_id, record) for account_id, record in world.audit_records]
     return in_order([*lines, *_entries(world)])
 
 
 def _entries(world: World) -> Iterator[Line]:
     """Yield each account's entries in the order in which they are on its statement, with the balance after each."""
     purchases = [item for item in world.payments.values() if isinstance(item, Purchase)]
-    names = chain.names_of_lots(purchases)
+    names = chain_lines.names_of_lots(purchases)
     for account_id in sorted({entry.account_id for entry in world.entries}):
         own = [entry for entry in world.entries if entry.account_id == account_id]
         balance = 0
         for entry in sorted(own, key=lambda entry: (entry.occurred_at.replace(microsecond=0), entry.number)):
             balance += entry.credits
-            yield chain.entry_line(entry, balance, names)
+            yield chain_lines.entry_line(entry, balance, names)
 
 
 def balance_in_words(world: World, now: datetime) -> list[str]:
@@ -48,7 +48,7 @@ def balance_in_words(world: World, now: datetime) -> list[str]:
     return [
         sentence
         for account_id, account in sorted(world.accounts.items())
-        for sentence in chain.balance_in_words(
+        for sentence in balance_lines.balance_in_words(
             account,
             (entry for entry in world.entries if entry.account_id == account_id),
             locked_orders(account, order_of, now),

@@ -15,7 +15,7 @@ from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item, to_document
 from ledger.ports.documents import index_row_key
-from ledger.usecases import chain
+from ledger.usecases import chain_lines
 from ledger.usecases.chain import mentions
 from tools.index import rows_of
 from tools.testing.builders import at
@@ -204,6 +204,6 @@ def test_everything_has_words() -> None:
     purchases = [one for world in worlds for one in world.payments.values() if isinstance(one, Purchase)]
     assert {type(fact) for one in purchases for fact in one.facts.values()} == set(get_args(Fact))
     assert [line for world in worlds for line in lines_of(world) if re.search(r"^$|\bNone\b(?! of)", line.words)] == []
-    assert chain.MOVED.keys() == set(EntryKind)
-    assert chain.OUTCOMES.keys() == set(RecordOutcome)
-    assert {reason.trigger for reason in ParkReason} == chain.RELEASED_BY.keys()
+    assert chain_lines.MOVED.keys() == set(EntryKind)
+    assert chain_lines.OUTCOMES.keys() == set(RecordOutcome)
+    assert {reason.trigger for reason in ParkReason} == chain_lines.RELEASED_BY.keys()

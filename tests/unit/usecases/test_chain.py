@@ -10,7 +10,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
-from ledger.usecases.chain import (
+from ledger.usecases.chain_lines import (
     actor_in_words,
     cause_in_words,
     failed_run_line,

@@ -22,7 +22,7 @@ from ledger.policy.context import PolicyContext
 from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime
-from ledger.usecases.chain import purchase_lines
+from ledger.usecases.chain_lines import purchase_lines
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.claim_case import read_claim
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context

@@ -16,15 +16,11 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.documents import sortable
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.chain import (
-    Line,
-    balance_in_words,
-    balance_of_lots_in_words,
+from ledger.usecases.balance_lines import balance_in_words, balance_of_lots_in_words
+from ledger.usecases.chain import Line, in_order, lines_that_concern, mentions
+from ledger.usecases.chain_lines import (
     entry_line,
     failed_run_line,
-    in_order,
-    lines_that_concern,
-    mentions,
     names_of_lots,
     order_line,
     purchase_lines,

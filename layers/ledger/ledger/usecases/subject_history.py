@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ledger.domain.ids import SubjectId
 from ledger.ports.documents import subject_act_key, timeline_position
 from ledger.ports.store import Store
-from ledger.usecases.chain import look_line, subject_act_line
+from ledger.usecases.chain_lines import look_line, subject_act_line
 from ledger.usecases.timeline import LineKind, TimelineLine
 
 MOST_LISTED = 50

@@ -32,16 +32,14 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
-from ledger.usecases.chain import (
-    Line,
+from ledger.usecases.chain import Line, in_one_order, rank_of
+from ledger.usecases.chain_lines import (
     act_line,
     case_lines,
     entry_line,
-    in_one_order,
     look_line,
     mail_words,
     names_of_lots,
-    rank_of,
     receipt_line,
 )
 

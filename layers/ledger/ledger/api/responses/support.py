@@ -13,7 +13,7 @@ from ledger.domain.audit import AuditAction
 from ledger.domain.proposals import Proposal, ProposalState
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason, RuleTrace, StateChange
 from ledger.policy.texts import shipped_texts
-from ledger.usecases.chain import cause_in_words
+from ledger.usecases.chain_lines import cause_in_words
 from ledger.usecases.refund_cases.queue import WaitingCase
 
 
