@@ -370,6 +370,23 @@ def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World
     assert console.page.value(invalid) == ["account_id", "purchase_id", "why"]
 
 
+def test_who_answers_a_customer_is_told_that_the_customer_reads_it(world: World, console: Console) -> None:
+    """All other reasons are for support alone, and say so."""
+    world.sam.post(f"/support/accounts/{ADA}/holds", {"hold_id": "support:x", "why": "a stolen card"})
+    world.ada.post("/reviews", {"message": "It is my card."})
+    (review,) = world.sam.get("/support/declarations").json["declarations"]
+    other = followed(world, declared(contract="the one"))
+    console.sign_in()
+    hint = "document.getElementById('why-hint').textContent"
+    console.go(f"declarations/{review['declaration_id']}", f"Request for a review by {ADA}")
+    console.click("Answer…")
+    console.page.wait_until(f"{hint}.startsWith('The customer gets it by mail, word for word.')")
+    console.click("Go back")
+    console.go(f"declarations/{other}", "Withdrawal by Ada Lovelace")
+    console.click("Close it…")
+    console.page.wait_until(f"{hint}.endsWith('The customer does not see it.')")
+
+
 def test_a_buyer_who_was_not_informed_is_informed_at_last(world: World, console: Console) -> None:
     """The case says that nothing is on record, and what a mail would change. A second mail is not listed.
 

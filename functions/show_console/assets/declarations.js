@@ -10,7 +10,7 @@ import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
 import { due } from "./queue.js";
 
 const LISTED = ["in_review", "matched", "confirmed", "approved"];
-const KINDS = { withdrawal: "Withdrawal", cancellation: "Cancellation", review: "Review" };
+const KINDS = { withdrawal: "Withdrawal", cancellation: "Cancellation", review: "Request for a review" };
 const APPROVERS = { link: "The customer, by the link", silence: "No objection within a day" };
 
 export function declarationsPage() {
@@ -103,7 +103,7 @@ export function declarationPage(id) {
     });
   };
   const close = () => askWhy({ draft: draftOf(closing), title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
-  const answer = () => askWhy({ draft: draftOf(answering), title: "Answer the customer?", confirm: "Send the answer", intro: "What you write is mailed to the customer, word for word.", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
-  const forward = () => askWhy({ draft: draftOf(forwarding), title: `Passed on to ${found.reseller}?`, confirm: "Record it", intro: "Record it once you have done so, and say how. The law wants it on the same day.", act: (why) => post(path("declarations", id, "forwarding"), { why }), after: settled("Recorded."), onConflict: again });
+  const answer = () => askWhy({ draft: draftOf(answering), title: "Answer the customer?", label: "Answer", hint: "The customer gets it by mail, word for word. It is recorded with your name.", confirm: "Send the answer", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
+  const forward = () => askWhy({ draft: draftOf(forwarding), title: `Passed on to ${found.reseller}?`, label: "How it was passed on", confirm: "Record it", intro: "Record it once you have done so, and say how. The law wants it on the same day.", act: (why) => post(path("declarations", id, "forwarding"), { why }), after: settled("Recorded."), onConflict: again });
   return page;
 }

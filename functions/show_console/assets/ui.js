@@ -152,8 +152,8 @@ export const dialogView = () => html`<dialog aria-labelledby="dialog-title" @can
   </form>` : nothing}
 </dialog>`;
 
-/** A dialog that needs a reason. It is recorded with the person's name. */
-export function askWhy({ title, label = "Reason", intro, act, draft = draftOf(`${location.hash}/${title}`), ...rest }) {
+/** A dialog that needs a reason. It is recorded with the person's name. `hint` says who reads it: support alone, if not given. */
+export function askWhy({ title, label = "Reason", hint = "Recorded with your name. The customer does not see it.", intro, act, draft = draftOf(`${location.hash}/${title}`), ...rest }) {
   const words = () => draft.values.why || "";
   ask({
     ...rest,
@@ -161,7 +161,7 @@ export function askWhy({ title, label = "Reason", intro, act, draft = draftOf(`$
     draft,
     body: () => html`${intro ? html`<div>${typeof intro === "function" ? intro() : intro}</div>` : nothing}${field("why", label,
       html`<textarea id="why" rows="3" required maxlength="1000" aria-describedby="why-hint" autofocus .value=${words()} @input=${(event) => draft.write("why", event.target.value)}></textarea>`,
-      "Recorded with your name. The customer does not see it.")}`,
+      hint)}`,
     act: () => act(words().trim()),
   });
 }
