@@ -101,7 +101,7 @@ def test_a_job_has_time_for_several_items_and_ends_before_its_next_round(folder:
 
 
 def test_the_rounds_of_a_day_expire_all_periods_that_end_on_it() -> None:
-    """100,000 of them, with the calls for each that docs/scale.md has, at 50 ms a call: what is left waits a day more."""
+    """100,000 of them, with the calls for each that docs/scale.md has, at 50 ms a call. The rest would wait a day."""
     periods, calls_each, call_s = 100_000, 2.17, 0.05
     (round_s,) = [interval_s(event["Schedule"]) for name, event in events("Schedule") if name == "expire_credits"]
     rounds = 24 * 3600 // round_s
