@@ -115,6 +115,24 @@ def test_credits_that_were_not_used_are_no_repetition(any_store: Store) -> None:
     orders(any_store, "taken")
 
 
+def test_what_rounding_takes_is_no_use_that_was_paid_back(any_store: Store) -> None:
+    """Ten credits for a cent: 33.3 of 100 cents are owed for 333 credits, 33 stay, and the other 67 take 670."""
+    consent = replace(CONSENT, given_at=at(-5))
+    settled = payment_of(paid_minor=100, fulfilment_key=ordered(any_store, consent=consent).fulfilment_key)
+    record_events(any_store, paid(settled), now=at(10))
+    draw_credits(ADA, "run_1", 333, any_store, now=at(11), is_debt_withheld=False)
+    case = request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND), minute=12)
+    provider = FakeProvider()
+    send_refund(case.tag, any_store, lambda _: provider, clock=lambda: at(13))
+    record_events(any_store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
+    known = any_store.read(Keys(accounts=frozenset({ADA}), payments=frozenset({PI})))
+    home, account = known.home_of(PI), known.accounts[ADA]
+    assert home
+    (approval,) = facts_of(home.facts, RefundApproved)
+    assert (approval.amount_minor, approval.used_credits, approval.is_repeated) == (67, 0, False)
+    assert (account.balance, account.shortfall, account.flags) == (0, 0, {})
+
+
 def test_one_contract_is_one_withdrawal() -> None:
     """Its payments are paid back one by one."""
     flags = withdrawal_flags(PI, None, {})

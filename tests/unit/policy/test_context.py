@@ -27,7 +27,7 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     assert not any(marks)
     more = (plain.is_plan_change, plain.is_of_known_contract, plain.follows_trial, plain.has_unordered_sale)
     assert not any((*more, plain.has_company_data, plain.has_other_tax_id, plain.is_similar_disputed))
-    assert (plain.renews_for, plain.billing_country, plain.provider) == (timedelta(0), None, None)
+    assert (plain.lasts_for, plain.billing_country, plain.provider) == (timedelta(0), None, None)
     assert plain.is_for_ordered_product
     assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(submitted_at=MADE).requested_at == MADE

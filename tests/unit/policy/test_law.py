@@ -9,7 +9,7 @@ import pytest
 
 from ledger.domain.errors import PolicyError
 from ledger.policy import law
-from ledger.policy.law import Law, Recommendation, RightKind
+from ledger.policy.law import Law, Measure, Recommendation, RightKind
 from tools import holidays as generator
 
 SHIPPED = law.load()
@@ -99,6 +99,28 @@ def test_the_days_of_a_right_have_bounds(name: str, least: int, most: int) -> No
     for days in (least - 1, most + 1):
         with pytest.raises(PolicyError, match=f"{name} is {days}"):
             parsed({**right, name: days})
+
+
+def test_credits_are_the_measure_of_a_plan_as_shipped() -> None:
+    """Everywhere. A shop whose terms name no price for a credit takes the rule out."""
+    for country in ("DE", "GB", "ZZ"):
+        assert SHIPPED.plan_measure_of(country, date(2026, 1, 1)) is Measure.CREDITS
+
+
+def test_a_measure_counts_from_its_day_on() -> None:
+    """Before it, and where nothing is set, a person decides. A day can be open."""
+    measures: list[dict[str, Any]] = [
+        {"countries": ["*"], "from": "2026-11-01", "measure": "credits"},
+        {"countries": ["DE"], "measure": "person"},
+        {"countries": ["DE", "FR"], "from": "2027-01-01", "measure": "time"},
+        {"countries": ["DE"], "from": "open", "measure": "credits"},
+    ]
+    found = with_part(plan_measures=measures).plan_measure_of
+    days = (date(2026, 10, 31), date(2026, 11, 1), date(2026, 12, 31), date(2027, 1, 1))
+    assert [found("AT", day) for day in days] == [Measure.PERSON, *3 * [Measure.CREDITS]]
+    assert [found("DE", day) for day in days] == [*3 * [Measure.PERSON], Measure.TIME]
+    assert [found("FR", day) for day in days] == [*3 * [Measure.PERSON], Measure.TIME]
+    assert parsed().plan_measure_of("DE", days[0]) is Measure.PERSON
 
 
 def test_the_rest_of_the_file_is_checked_too() -> None:
@@ -267,6 +289,7 @@ def test_a_plan_is_refused_without_that_consent_from_the_day_that_the_shop_sets(
 
 
 RENEWAL: dict[str, Any] = {"countries": ["GB"], "from": "open", "days": 14, "from_months": 12}
+MEASURE: dict[str, Any] = {"countries": ["DE"], "measure": "time"}
 CONSENT: dict[str, Any] = {"countries": ["US"], "from": "open", "refused_from": "open"}
 RESELLER: dict[str, Any] = {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}
 
@@ -307,6 +330,14 @@ def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
         ({"resellers": {"paddle": {**RESELLER, "colour": "red"}}}, r"resellers\.paddle: unknown field colour"),
         ({"resellers": {"paddle": {"name": "Paddle.com", "days": 14}}}, r"resellers\.paddle: address is None"),
         ({"resellers": []}, r"the law: resellers is \[\], should be an object"),
+        (
+            {"plan_measures": [{"countries": ["DE"], "measure": "days"}]},
+            r"0: measure is 'days', should be credits or time",
+        ),
+        ({"plan_measures": [{"countries": "DE", "measure": "time"}]}, r"plan_measures\.0: countries is 'DE'"),
+        ({"plan_measures": [{**MEASURE, "from": 7}]}, r"plan_measures\.0: from is 7"),
+        ({"plan_measures": [{**MEASURE, "days": 1}]}, r"plan_measures\.0: unknown field days"),
+        ({"plan_measures": [MEASURE, MEASURE]}, r"plan_measures\.1: DE has a rule from 0001-01-01 on already"),
         ({"renewal_consents": [{"countries": ["US"], "from": 7}]}, r"renewal_consents\.0: from is 7, should be a text"),
         ({"renewal_consents": [{"countries": "US", "from": "open"}]}, r"renewal_consents\.0: countries is 'US'"),
         ({"renewal_consents": [{**CONSENT, "days": 1}]}, r"renewal_consents\.0: unknown field days"),

@@ -6,8 +6,10 @@ itself. It shares nothing with the rules but the case.
 
 import functools
 import itertools
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from fractions import Fraction
 from typing import NamedTuple
 
 import holidays
@@ -16,13 +18,24 @@ import pytest
 from ledger.domain.orders import Consent, LateInformation, ShownInformation
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy import rules
+from ledger.policy.law import Measure, MeasureRule
 from tools.testing.builders import CONSENT, ORDER, line_usage, refund_context
 
 POLICY = rules.load()
+POLICIES = {
+    name: replace(POLICY, law=replace(POLICY.law, plan_measures=measures))
+    for name, measures in {
+        "credits": POLICY.law.plan_measures,
+        "time": {"*": (MeasureRule(since=date(2026, 12, 11), measure=Measure.TIME),)},
+        "person": {},
+    }.items()
+}
+"""By how the use of a plan is measured."""
 MADE = datetime(2026, 12, 11, 9, 59, tzinfo=UTC)  # fourteen days later it is Christmas
 CHARGED = {"pack": MADE, "plan": MADE, "renewal": MADE + timedelta(hours=12), "trial": MADE + timedelta(days=7)}
 """When the payment was made: of a trial, the first charge after it."""
-PAID_MINOR, CREDITS = 2000, 1000
+PAID_MINOR, CREDITS = 1999, 1000  # so that a share of it has to be rounded
+MONTH = timedelta(days=30)
 LATER = (timedelta(days=1), timedelta(days=7, hours=20), "end", "end + 4 days", "end + 6 days", timedelta(days=370))
 GROUP_A = {"DE", "GB", "FR", "RS"}
 
@@ -43,6 +56,8 @@ class Case(NamedTuple):
     billed: str = ""  # the country at the provider; empty: unknown
     has_company_data: bool = False
     seller: str = "stripe"
+    has_other_tax_id: bool = False  # that shows no business
+    measure: str = "credits"  # of the use of a plan; time: of its month; person: the terms name neither
 
 
 class Outcome(NamedTuple):
@@ -106,6 +121,32 @@ GRID += [
         ("DE", "GB", "FR", "KR", "US", "JP"),
         ("pack", "plan", "renewal", "trial"),
         ("none", "complete"),
+        (0, 333, CREDITS),
+        LATER,
+        (False, True),
+        (False, True),
+    )
+]
+GRID += [
+    Case(*cell, has_company_data=is_company, has_other_tax_id=True)
+    for is_company in (False, True)
+    for cell in itertools.product(
+        ("DE", "GB", "FR", "RS", "KR", "BR", "US", "JP"),
+        ("pack", "plan", "renewal", "trial"),
+        ("none", "complete"),
+        (0, 333, CREDITS),
+        LATER,
+        (False,),
+        (False, True),
+    )
+]
+GRID += [
+    Case(*cell, measure=measure)
+    for measure in ("time", "person")
+    for cell in itertools.product(
+        ("DE", "GB", "FR", "RS", "KR", "US"),
+        ("pack", "plan", "renewal", "trial"),
+        ("none", "returned", "complete"),
         (0, 333, CREDITS),
         LATER,
         (False, True),
@@ -189,9 +230,11 @@ def without_reseller(case: Case) -> Outcome:
     country, asked, end = law_of(case), asked_at(case), end_of(case)
     statutory, differ = country in GROUP_A, bool({case.group, case.billed or case.group} - GROUP_A)
     in_time, nearly = asked < end, asked < end + timedelta(days=5)
-    unused_minor = PAID_MINOR if case.used == 0 else PAID_MINOR * (CREDITS - case.used) // CREDITS
-    due_minor = unused_minor if case.consent == "complete" else PAID_MINOR
-    is_review = case.is_business or differ
+    unused_minor = PAID_MINOR - PAID_MINOR * case.used // CREDITS  # P − U, and U is rounded down
+    due_minor = PAID_MINOR
+    if case.consent == "complete":
+        due_minor = PAID_MINOR - over_minor(case) if is_by_time(case) else unused_minor
+    is_review = case.is_business or differ or case.has_other_tax_id
     if case.has_company_data and statutory:  # row 16
         return own_policy
     no_right = country in {"US", "CH", "AU", "IN"} or case.has_company_data
@@ -210,9 +253,22 @@ def without_reseller(case: Case) -> Outcome:
         return Outcome("review", due_minor, "approve" if due_minor else "decline", ends=is_plan)
     if case.consent == "returned" and case.used:  # R3: what was used stays confirmed, and a person decides
         return Outcome("review", unused_minor, "approve" if unused_minor else "decline", ends=is_plan)
+    if case.consent == "complete" and case.used and is_plan and case.measure == "person":  # row 7, and section 1
+        return Outcome("review", unused_minor, "approve" if unused_minor else None, ends=True)
     if due_minor == 0:  # rows 3 and 7
         return Outcome("decline", 0, None, ends=is_plan)
     return Outcome("approve", due_minor, None, ends=is_plan)  # rows 1, 2, 4 to 6, 8, 10, 11
+
+
+def is_by_time(case: Case) -> bool:
+    """R14: by time if it is set so, of a plan of which something was used. Row 5: of what was not used, everything."""
+    return case.measure == "time" and case.product != "pack" and case.used > 0
+
+
+def over_minor(case: Case) -> int:
+    """What is owed by time, in whole seconds and minor units."""
+    seconds = (asked_at(case) - CHARGED[case.product]).total_seconds()
+    return math.floor(PAID_MINOR * Fraction(min(seconds, MONTH.total_seconds())) / Fraction(MONTH.total_seconds()))
 
 
 SHOWN_LATE = ShownInformation(policy_version="1", text_version="1", language="en", digest="", at=INFORMED_LATE)
@@ -253,7 +309,9 @@ def decided(case: Case) -> Outcome:
         paid_at=CHARGED[case.product],
         now=asked + timedelta(days=2),
         submitted_at=asked,
-        lines=(line_usage(case.used),),
+        paid_minor=PAID_MINOR,
+        refundable_minor=PAID_MINOR,
+        lines=(line_usage(case.used, amount_minor=PAID_MINOR),),
         is_subscription=case.product != "pack",
         is_renewal=case.product in {"renewal", "trial"},
         is_of_known_contract=case.product in {"renewal", "trial"},
@@ -261,9 +319,11 @@ def decided(case: Case) -> Outcome:
         is_disputed=case.is_disputed,
         billing_country=case.billed or None,
         has_company_data=case.has_company_data,
+        has_other_tax_id=case.has_other_tax_id,
+        lasts_for=timedelta(0) if case.product == "pack" else MONTH,
         provider=case.seller,
     )
-    decision = rules.decide(context, POLICY)
+    decision = rules.decide(context, POLICIES[case.measure])
     recommended = str(decision.recommended) if decision.recommended else None
     return Outcome(str(decision.outcome), decision.money_minor, recommended, decision.ends_subscription)
 

@@ -766,17 +766,21 @@ def test_the_unused_part_is_worth_its_share_of_what_is_still_paid(
 
 
 @given(st.integers(1, 5000), st.integers(1, 3000), st.data())
-def test_a_withdrawal_never_takes_back_a_credit_that_was_used(
+def test_a_withdrawal_keeps_the_price_of_what_was_used_rounded_down_and_leaves_no_debt(
     paid_minor: int, granted: int, data: st.DataObject
 ) -> None:
-    """The decision, booked: what is taken is at most what was unused, and less by no more than one cent's worth."""
+    """The decision, booked: what it takes back beyond what was unused is less than one cent's worth, and not owed."""
     drawn = data.draw(st.integers(0, granted))
     use = LineUsage(line_id="0", amount_minor=paid_minor, granted=granted, drawn=drawn)
     decision = decide(asks(WITHDRAWAL, paid_minor=paid_minor, refundable_minor=paid_minor, lines=(use,)))
     assume(decision.outcome is DecisionOutcome.APPROVE)
     bought = Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(paid_minor=paid_minor, credits_=granted))
-    (lot,) = target(bought.with_facts(*approved(decision, "1"))).lots
-    assert granted - drawn - Fraction(granted, paid_minor) - 1 < lot.refund_target <= granted - drawn
+    assert decision.money_minor == paid_minor - paid_minor * drawn // granted
+    approval, refund = approved(decision, "1")
+    (lot,) = target(bought.with_facts(replace(approval, is_by_law=True), refund)).lots
+    assert granted - drawn - 1 < lot.refund_target < granted - drawn + Fraction(granted, paid_minor)
+    booked = replace(lot.applied_to(None), drawn=drawn).rebalance()
+    assert (booked.owed, booked.remaining) == (0, 0)
 
 
 def two_lines(*, amounts: tuple[int, int] = (1200, 800), **changed: Any) -> PolicyContext:
@@ -799,11 +803,11 @@ def test_of_several_lines_the_unused_ones_are_named() -> None:
     assert taken == [0, 750]
 
 
-def test_a_cent_that_rounding_keeps_of_several_lines_needs_no_person() -> None:
-    """Of each line the unused part is rounded down: 801 and 532 of 1,334."""
+def test_a_cent_that_rounding_gives_of_several_lines_needs_no_person() -> None:
+    """Of each line what is owed is rounded down: 399 of 1,201 and 266 of 799."""
     lines = (line(333, line_id="a", amount_minor=1201), line(333, line_id="b", amount_minor=799))
     decision = decide(asks(WITHDRAWAL, lines=lines))
-    assert (decision.outcome, decision.money_minor) == (DecisionOutcome.APPROVE, 801 + 532)
+    assert (decision.outcome, decision.money_minor) == (DecisionOutcome.APPROVE, 802 + 533)
 
 
 @pytest.mark.parametrize(

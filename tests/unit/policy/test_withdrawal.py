@@ -12,7 +12,7 @@ from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law, parameters, rules, withdrawal
 from ledger.policy.context import PolicyContext
-from ledger.policy.law import RenewalRight
+from ledger.policy.law import Measure, MeasureRule, RenewalRight
 from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
@@ -350,15 +350,16 @@ A, B = line_usage(1000, line_id="a", amount_minor=1200), line_usage(250, line_id
         ),
         # a free line that was used beside one that was not: all goes back, evenly
         ({"lines": (line_usage(5, amount_minor=0), line_usage(line_id="b"))}, 2000, ()),
-        # a line that is worth less than a cent is not named
+        # of each line what is owed is rounded down: half a cent is nothing
         (
             {"lines": (line_usage(500, amount_minor=1), line_usage(500, line_id="b", amount_minor=1999))},
-            999,
-            (RefundedItem(line_id="b", amount_minor=999),),
+            1001,
+            (RefundedItem(line_id="0", amount_minor=1), RefundedItem(line_id="b", amount_minor=1000)),
         ),
+        ({"lines": (line_usage(333, amount_minor=1999),), "paid_minor": 1999}, 1334, ()),
         ({"lines": (line_usage(1000, amount_minor=1200), line_usage(1000, line_id="b", amount_minor=800))}, 0, ()),
-        ({"lines": (A, replace(B, amount_minor=700))}, 552, None),  # they don't make up what was paid
-        ({"lines": (A, B), "refundable_minor": 1999}, 599, None),  # some of it went back before
+        ({"lines": (A, replace(B, amount_minor=700))}, 553, None),  # they don't make up what was paid
+        ({"lines": (A, B), "refundable_minor": 1999}, 600, None),  # some of it went back before
         ({"lines": (A, B), "overcharge_minor": 100}, 670, None),
         ({"lines": (replace(A, amount_minor=-1), replace(B, amount_minor=2001))}, 1500, None),
         (
@@ -371,8 +372,11 @@ A, B = line_usage(1000, line_id="a", amount_minor=1200), line_usage(250, line_id
 def test_a_withdrawal_gives_back_what_was_not_used(
     changed: dict[str, Any], money_minor: int, items: tuple[RefundedItem, ...] | None
 ) -> None:
-    """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
-    assert withdrawal.refund_due(refund_context(**{"day": 1, **changed})) == (money_minor, items)
+    """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid.
+
+    What is owed for the used ones is rounded down.
+    """
+    assert withdrawal.refund_due(refund_context(**{"day": 1, **changed}), POLICY) == (money_minor, items)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +394,105 @@ def test_the_value_that_a_withdrawal_returns_counts_what_the_balance_paid(
     changed: dict[str, Any], money_minor: int
 ) -> None:
     """A quarter of the credits was used: it is paid for, if the consent was complete."""
-    assert withdrawal.value_due(refund_context(lines=(line_usage(250),), **changed)) == money_minor
+    assert withdrawal.value_due(refund_context(lines=(line_usage(250),), **changed), POLICY) == money_minor
+
+
+def measured(*rules: tuple[str, str, str]) -> parameters.PolicyParameters:
+    """The policy with these rules of measure: country, day, measure."""
+    found: dict[str, tuple[MeasureRule, ...]] = {}
+    for country, since, name in rules:
+        rule = MeasureRule(since=date.fromisoformat(since), measure=Measure(name))
+        found[country] = (*found.get(country, ()), rule)
+    return replace(POLICY, law=replace(POLICY.law, plan_measures=found))
+
+
+ORDERED_ON = MADE.date().isoformat()
+BY_TIME, BY_PERSON = measured(("*", "2026-01-01", "time")), measured()
+PLAN: dict[str, Any] = {"is_subscription": True, "lasts_for": timedelta(days=30), "lines": (line_usage(900),)}
+MONTH = timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("rules_", "changed", "found"),
+    [
+        ([("*", "2026-01-01", "time")], {}, Measure.TIME),
+        ([("*", ORDERED_ON, "time")], {}, Measure.TIME),
+        ([("*", "2026-11-03", "time")], {}, Measure.PERSON),  # ordered the day before
+        ([("*", "2026-01-01", "credits"), ("*", ORDERED_ON, "time")], {}, Measure.TIME),
+        ([("*", "2026-01-01", "time"), ("DE", "2026-01-01", "credits")], {}, Measure.CREDITS),
+        ([("*", "2026-01-01", "credits"), ("DE", "2027-01-01", "time")], {}, Measure.PERSON),
+        ([], {}, Measure.PERSON),
+        ([], {"is_subscription": False}, Measure.CREDITS),  # a pack has no term
+        ([], {"order": None}, Measure.CREDITS),
+        # of two countries that measure in two ways, and of what is no single period, a person decides
+        ([("*", "2026-01-01", "time"), ("FR", "2026-01-01", "credits")], {"billing_country": "FR"}, Measure.PERSON),
+        ([("*", "2026-01-01", "time")], {"billing_country": "FR"}, Measure.TIME),
+        ([("*", "2026-01-01", "time")], {"lasts_for": timedelta(0)}, Measure.PERSON),
+        ([("*", "2026-01-01", "time")], {"lines": (line_usage(9), line_usage(9, line_id="b"))}, Measure.PERSON),
+        ([("*", "2026-01-01", "credits")], {"lasts_for": timedelta(0)}, Measure.CREDITS),
+    ],
+)
+def test_how_a_plan_is_measured_is_set_by_country_and_day(
+    rules_: list[tuple[str, str, str]], changed: dict[str, Any], found: Measure
+) -> None:
+    """Of the day of the order. Where nothing is set, a person decides."""
+    asked = refund_context(**{**PLAN, **changed})
+    assert withdrawal.measure(asked, measured(*rules_)) is found
+
+
+@pytest.mark.parametrize(
+    ("changed", "money_minor"),
+    [
+        ({"day": 3}, 1800),  # a tenth of the month is over, whatever was used
+        ({"day": 0}, 2000),
+        ({"day": 10}, 1334),  # 666.67 are owed
+        ({"day": 3, "paid_at": MADE + timedelta(days=2)}, 1934),
+        ({"day": 3, "lasts_for": timedelta(days=2)}, 0),
+        ({"day": 3, "lines": (line_usage(0),)}, 2000),  # nothing was used
+        ({"day": 3, "order": UNINFORMED}, 2000),
+        ({"day": 3, "overcharge_minor": 500}, 1850),
+        ({"day": 3, "now": MADE + MONTH, "submitted_at": MADE + timedelta(days=3)}, 1800),
+        ({"day": 3, "refundable_minor": 500, "value_left_minor": 2000}, 500),  # the rest came from the balance
+    ],
+)
+def test_by_time_what_is_over_of_the_period_is_owed(changed: dict[str, Any], money_minor: int) -> None:
+    """To the instant at which the customer withdraws, rounded down. Of a month of 20.00 with 900 of 1,000 used."""
+    assert withdrawal.refund_due(refund_context(**{**PLAN, **changed}), BY_TIME) == (money_minor, ())
+
+
+def test_a_withdrawal_that_is_measured_by_time_is_decided_with_its_reason() -> None:
+    """And with the measure among its facts: in part, or when the period is over."""
+    part = rules.decide(refund_context(**PLAN), BY_TIME)
+    assert (part.outcome, part.money_minor, part.ends_subscription) == (DecisionOutcome.APPROVE, 1800, True)
+    assert text("decision.withdrawal_part_over") in part.reasons
+    assert text("input.measure_time") in part.inputs
+    over = rules.decide(refund_context(**{**PLAN, "lasts_for": timedelta(days=2)}), BY_TIME)
+    assert (over.outcome, over.ends_subscription) == (DecisionOutcome.DECLINE, True)
+    assert text("decision.withdrawal_all_over") in over.reasons
+
+
+@pytest.mark.parametrize(("used", "recommended", "money_minor"), [(900, DecisionOutcome.APPROVE, 200), (1000, None, 0)])
+def test_without_a_measure_a_person_decides_about_a_used_plan(
+    used: int, recommended: DecisionOutcome | None, money_minor: int
+) -> None:
+    """The terms may name no price for a credit. The contract ends all the same."""
+    decision = rules.decide(refund_context(**{**PLAN, "lines": (line_usage(used),)}), BY_PERSON)
+    assert (decision.outcome, decision.recommended, decision.money_minor) == (
+        DecisionOutcome.REVIEW,
+        recommended,
+        money_minor,
+    )
+    assert (decision.ends_contract, decision.ends_subscription) == (True, True)
+    assert text("decision.withdrawal_measure_in_review") in decision.reasons
+    assert text("input.measure_person") in decision.inputs
+
+
+@pytest.mark.parametrize("changed", [{"lines": (line_usage(0),)}, {"order": UNINFORMED}, {"is_subscription": False}])
+def test_a_measure_matters_only_for_what_is_owed_of_a_plan(changed: dict[str, Any]) -> None:
+    """Nothing was used, nothing used is to be paid for, or it is a pack."""
+    decision = rules.decide(refund_context(**{**PLAN, **changed}), BY_PERSON)
+    assert decision.outcome is DecisionOutcome.APPROVE
+    assert not any(fact.key.startswith("input.measure") for fact in decision.inputs)
 
 
 @pytest.mark.parametrize(
@@ -438,7 +540,7 @@ def test_a_contract_ends_by_a_withdrawal_that_is_due_or_may_be(
 def british(**changed: Any) -> PolicyContext:
     """A renewal, ten days after its charge, by a buyer in the United Kingdom."""
     charged = {"paid_at": MADE + timedelta(days=400), "day": 410, "is_renewal": True, "is_subscription": True}
-    of_a_year = {"order": replace(ORDER, country="GB"), "renews_for": timedelta(days=365)}
+    of_a_year = {"order": replace(ORDER, country="GB"), "lasts_for": timedelta(days=365)}
     return refund_context(**{**charged, **of_a_year, **changed})
 
 
@@ -446,8 +548,8 @@ def british(**changed: Any) -> PolicyContext:
     ("context", "since", "may_withdraw"),
     [
         (british(), MADE.date(), True),
-        (british(renews_for=timedelta(days=360)), MADE.date(), True),
-        (british(renews_for=timedelta(days=359)), MADE.date(), False),
+        (british(lasts_for=timedelta(days=360)), MADE.date(), True),
+        (british(lasts_for=timedelta(days=359)), MADE.date(), False),
         (british(day=430), MADE.date(), False),
         (british(), MADE.date() + timedelta(days=1), False),  # not of contracts made before
         (british(), date.max, False),  # as long as the day is not known

@@ -52,7 +52,7 @@ class PolicyContext:
     is_plan_change: bool = False  # a part of a later period, because the subscription changed
     is_of_known_contract: bool = False  # of a later payment: the order began its subscription
     follows_trial: bool = False  # of a renewal: all payments before it were for a trial
-    renews_for: timedelta = timedelta(0)  # of a renewal: how long the period is that it is for
+    lasts_for: timedelta = timedelta(0)  # of a plan: how long the period is that it is for, from the payment on
     has_unordered_sale: bool = False  # beside a later period, it pays for something else, without an order
     is_duplicate: bool = False  # another payment is the original for this order or period
     duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
@@ -157,6 +157,22 @@ class PolicyContext:
         if self.drawn == 0:
             return self.value_minor
         return self.excess_minor + portion(self.value_minor - self.excess_minor, self._unused_share)
+
+    @property
+    def less_used_value_minor(self) -> int:
+        """The value that we still have, less the price of the used credits, which is rounded down.
+
+        By law a customer owes for what was used, and no fraction of a cent more. A refund of this may take up to one
+        cent's worth of used credits: such a refund leaves no debt.
+        """
+        if self.drawn == 0:
+            return self.value_minor
+        return self.value_minor - portion(self.value_minor - self.excess_minor, 1 - self._unused_share)
+
+    @property
+    def less_used_minor(self) -> int:
+        """The part of `less_used_value_minor` that can go back to the card."""
+        return min(self.less_used_value_minor, self.left_minor)
 
     @property
     def is_consent_complete(self) -> bool:

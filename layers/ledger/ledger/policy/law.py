@@ -8,6 +8,10 @@
     unclear     a person decides about a withdrawal within the days, with a recommendation if there is one
     none        no right that we know of: the policy's own rules, and the customer's mandatory rights stay
 
+`plan_measures` says how the use of a plan is measured when a consumer withdraws from it: by its credits, where the
+terms of sale name a price for each credit; by time, where a court or a legislator says so; else a person decides. Of a
+pack only credits can be the measure.
+
 `renewals` lists where the renewal of a contract has a right of its own, `resellers` the sellers that are not we.
 `renewal_consents` lists where a law wants a consent to the renewal terms of a plan, apart from every other one, and
 from which day on an order without it is refused: a day that the shop sets when its page asks for it.
@@ -46,6 +50,22 @@ class Recommendation(StrEnum):
 
     UNUSED = "unused"  # the price of the unused credits
     EVERYTHING = "everything"
+
+
+class Measure(StrEnum):
+    """How what was provided of a plan is measured: what a consumer who withdraws has to pay for."""
+
+    CREDITS = "credits"  # the share of its credits that was used
+    TIME = "time"  # the share of its period that was over
+    PERSON = "person"  # neither is agreed: a person decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRule:
+    """By what a country measures the use of plans that are ordered from a day on."""
+
+    since: date
+    measure: Measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +117,7 @@ class Law:
     renewals: Mapping[str, RenewalRight]  # by country
     resellers: Mapping[str, Reseller]  # by provider
     renewal_consents: Mapping[str, RenewalConsentRule]  # by country
+    plan_measures: Mapping[str, tuple[MeasureRule, ...]]  # by country, the oldest first; `*`: of every other one
 
     @property
     def statutory_countries(self) -> frozenset[str]:
@@ -115,6 +136,12 @@ class Law:
         rights = self.rights.get(country) or self.rights["*"]
         begun = [right for right in rights if right.since <= day]
         return begun[-1] if begun else rights[0]
+
+    def plan_measure_of(self, country: str, day: date) -> Measure:
+        """Return how the use of a plan is measured that a consumer of this country ordered on this day."""
+        rules = self.plan_measures.get(country) or self.plan_measures.get("*", ())
+        begun = [rule.measure for rule in rules if rule.since <= day]
+        return begun[-1] if begun else Measure.PERSON
 
     def renewal_consent_countries(self, day: date) -> frozenset[str]:
         """Return where the law wants on this day a consent to the renewal terms of a plan."""
@@ -164,6 +191,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     version, rights = fields.take("version", str), fields.take("rights", list)
     renewals, resellers = fields.take("renewals", list, []), fields.take("resellers", dict, {})
     consents = fields.take("renewal_consents", list, [])
+    measures = fields.take("plan_measures", list, [])
     locked_from = fields.take("credits_locked_from", str, "")
     fields.end()
     by_country: dict[str, tuple[Right, ...]] = {}
@@ -174,6 +202,16 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
             if known and known[-1].since >= right.since:
                 raise PolicyError(f"the law: rights.{number}: {country} has a rule from {known[-1].since} on already.")
             by_country[country] = (*known, right)
+    measures_by_country: dict[str, tuple[MeasureRule, ...]] = {}
+    for number, content in enumerate(measures):
+        countries, rule = _parse_measure(content, f"the law: plan_measures.{number}")
+        for country in countries:
+            known_rules = measures_by_country.get(country, ())
+            if known_rules and known_rules[-1].since >= rule.since:
+                raise PolicyError(
+                    f"the law: plan_measures.{number}: {country} has a rule from {known_rules[-1].since} on already."
+                )
+            measures_by_country[country] = (*known_rules, rule)
     if "*" not in by_country:
         raise PolicyError("the law: rights should have one for `*`: every country that is not named.")
     first, last = calendars["years"]
@@ -200,6 +238,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
             for countries, rule in (_parse_renewal_consent(content, f"the law: renewal_consents.{number}"),)
             for country in countries
         },
+        plan_measures=measures_by_country,
     )
 
 
@@ -226,6 +265,16 @@ _OPEN = "open"
 
 def _day_of(text: str) -> date:
     return date.max if text == _OPEN else date.fromisoformat(text)
+
+
+def _parse_measure(content: Any, where: str) -> tuple[list[str], MeasureRule]:
+    fields = Fields(content, where, PolicyError)
+    name, since = fields.take("measure", str), fields.take("from", str, "")
+    countries = fields.take("countries", list)
+    if name not in set(Measure):
+        fields.refuse("measure", name, " or ".join(Measure))
+    fields.end()
+    return countries, MeasureRule(since=_day_of(since) if since else date.min, measure=Measure(name))
 
 
 def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], RenewalConsentRule]:

@@ -21,7 +21,7 @@ from ledger.domain.refund_cases import UNASKED_REASONS, Decision, DecisionOutcom
 from ledger.domain.texts import Text, text
 from ledger.policy import withdrawal
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
-from ledger.policy.law import MOST_FREE_DAYS
+from ledger.policy.law import MOST_FREE_DAYS, Measure
 from ledger.policy.parameters import DEFAULT_FILE, PolicyParameters, load, parse
 
 __all__ = [
@@ -80,8 +80,25 @@ def evaluate(context: PolicyContext, policy: PolicyParameters) -> Decision:
             traces.append(RuleTrace(rule=rule.__name__, decided=True, why=decision.reasons))
     if decision is None:
         raise AssertionError("the last rule always applies")
-    inputs = (*decision_inputs(context), text("input.law", version=policy.law.version))
+    inputs = (
+        *decision_inputs(context),
+        *_measure_input(context, policy),
+        text("input.law", version=policy.law.version),
+    )
     return replace(decision, explanation=tuple(traces), inputs=inputs)
+
+
+def _measure_input(context: PolicyContext, policy: PolicyParameters) -> tuple[Text, ...]:
+    """Return how the use of a plan is measured, if a withdrawal depends on it."""
+    is_withdrawal = context.reason in withdrawal.WITHDRAWAL_REASONS and context.is_subscription
+    if not (is_withdrawal and context.is_consent_complete and context.drawn):
+        return ()
+    match withdrawal.measure(context, policy):
+        case Measure.CREDITS:
+            return (text("input.measure_credits"),)
+        case Measure.TIME:
+            return (text("input.measure_time"),)
+    return (text("input.measure_person"),)
 
 
 def already_refunded(context: PolicyContext, _: PolicyParameters) -> RuleResult:
@@ -201,8 +218,10 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
     in_time = text("decision.withdrawal_in_time")
     if context.was_confirmation_returned:
         return _review_returned_confirmation(context, in_time)
-    money_minor, items = withdrawal.refund_due(context)
-    if context.is_partly_from_balance and withdrawal.value_due(context) > money_minor:
+    if withdrawal.is_measured_by_person(context, policy):
+        return _review_measure(context, in_time)
+    money_minor, items = withdrawal.refund_due(context, policy)
+    if context.is_partly_from_balance and withdrawal.value_due(context, policy) > money_minor:
         from_balance = text("decision.withdrawal_balance_in_review")
         return _review("2", DecisionOutcome.APPROVE, in_time, from_balance, money_minor=money_minor)
     if money_minor == context.left_minor:
@@ -212,11 +231,15 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
             else text("decision.withdrawal_refund_remaining")
         )
         return _approve("2", money_minor, in_time, refund)
+    is_by_time = withdrawal.measure(context, policy) is Measure.TIME
     if money_minor == 0:
         ends = (text("decision.withdrawal_ends_subscription"),) if context.is_subscription else ()
-        decline = _decline("2", in_time, text("decision.withdrawal_all_used"), *ends)
+        nothing = text("decision.withdrawal_all_over") if is_by_time else text("decision.withdrawal_all_used")
+        decline = _decline("2", in_time, nothing, *ends)
         return replace(decline, ends_subscription=context.is_subscription)
     part_used = text("decision.withdrawal_part_used", used=context.drawn)
+    if is_by_time:
+        part_used = text("decision.withdrawal_part_over")
     if items is None:
         split = text("decision.withdrawal_split_in_review")
         review = _review("2", DecisionOutcome.APPROVE, in_time, part_used, split, money_minor=money_minor)
@@ -224,9 +247,18 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
     return replace(_approve("2", money_minor, in_time, part_used), items=items)
 
 
+def _review_measure(context: PolicyContext, in_time: Text) -> Decision:
+    """Leave to a person what was provided of a plan: credits are recommended as its measure, if any are left."""
+    money_minor = context.less_used_minor
+    recommended = DecisionOutcome.APPROVE if money_minor else None
+    in_review = text("decision.withdrawal_measure_in_review")
+    review = _review("2", recommended, in_time, in_review, money_minor=money_minor)
+    return replace(review, ends_subscription=context.is_subscription)
+
+
 def _review_returned_confirmation(context: PolicyContext, in_time: Text) -> Decision:
     """Leave to a person what was used under a confirmation that came back: whether the buyer had it is not certain."""
-    money_minor = context.unused_minor
+    money_minor = context.less_used_minor
     recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
     returned = text("decision.withdrawal_confirmation_in_review")
     review = _review("2", recommended, in_time, returned, money_minor=money_minor)
@@ -398,7 +430,7 @@ def _with_withdrawal_notice(decision: Decision, context: PolicyContext, policy: 
         return decision
     if withdrawal.exclusion(replace(context, reason=RefundReason.WITHDRAWAL), policy):
         return decision
-    if withdrawal.refund_due(context)[0] == 0:
+    if withdrawal.refund_due(context, policy)[0] == 0:
         return decision
     notice = text("decision.withdrawal_available", last_day=withdrawal.last_day(context, policy))
     return replace(decision, reasons=(*decision.reasons, notice))

@@ -4,7 +4,7 @@ Directive 2011/83/EU, articles 9 to 16; the Consumer Contracts Regulations 2013,
 
                         consent complete                         incomplete, or none
     credits unused      everything back                          everything back
-    credits used        the price of the unused ones             everything back
+    credits used        all but the price of the used ones       everything back
     how long            14 days                                  14 days; where none was recorded, 12 months more
 """
 
@@ -18,7 +18,7 @@ from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law
 from ledger.policy.context import PolicyContext
-from ledger.policy.law import Recommendation, Right, RightKind
+from ledger.policy.law import Measure, Recommendation, Right, RightKind
 from ledger.policy.parameters import PolicyParameters
 
 WITHDRAWAL_REASONS = frozenset({RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY_MIND, RefundReason.MISTAKEN_RENEWAL})
@@ -83,10 +83,10 @@ def recommended_minor(context: PolicyContext, policy: PolicyParameters) -> int |
         return None
     right = _right(context, policy)
     if right.kind is RightKind.STATUTORY:
-        return refund_due(context)[0]
+        return refund_due(context, policy)[0]
     if right.recommends is None:
         return None
-    return context.left_minor if right.recommends is Recommendation.EVERYTHING else context.unused_minor
+    return context.left_minor if right.recommends is Recommendation.EVERYTHING else context.less_used_minor
 
 
 def ends_contract(context: PolicyContext, policy: PolicyParameters) -> bool:
@@ -140,7 +140,7 @@ def _renewal_days(context: PolicyContext, policy: PolicyParameters) -> int:
         return 0
     rights = [policy.law.renewals[country] for country in context.countries if country in policy.law.renewals]
     begun = [one for one in rights if one.since <= order.made_at.date()]
-    return max((one.days for one in begun if context.renews_for >= one.from_months * _MONTH), default=0)
+    return max((one.days for one in begun if context.lasts_for >= one.from_months * _MONTH), default=0)
 
 
 _MONTH = timedelta(days=30)
@@ -240,28 +240,58 @@ def last_day(context: PolicyContext, policy: PolicyParameters) -> date:
     return (ends_at(context, policy) - timedelta.resolution).date()
 
 
-def value_due(context: PolicyContext) -> int:
-    """Return what a withdrawal must return, in minor units, whatever way it was paid."""
-    return context.unused_value_minor if context.is_consent_complete else context.value_minor
+def measure(context: PolicyContext, policy: PolicyParameters) -> Measure:
+    """Return how what was provided is measured, of what the customer has to pay for.
+
+    The buyer's countries must agree. Time is the measure of a payment for one period alone: of what else was sold with
+    it, and of a period that was over when it was paid, a person decides.
+    """
+    order = context.order
+    if order is None or not context.is_subscription:
+        return Measure.CREDITS
+    agreed = {policy.law.plan_measure_of(country, order.made_at.date()) for country in context.countries}
+    found = agreed.pop() if len(agreed) == 1 else Measure.PERSON
+    is_one_period = len(context.lines) == 1 and context.lasts_for > timedelta(0)
+    return Measure.PERSON if found is Measure.TIME and not is_one_period else found
 
 
-def refund_due(context: PolicyContext) -> tuple[int, tuple[RefundedItem, ...] | None]:
+def is_measured_by_person(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether a person must decide what was provided, since credits were used that are to be paid for."""
+    is_owed = context.is_consent_complete and context.drawn > 0
+    return is_owed and measure(context, policy) is Measure.PERSON
+
+
+def value_due(context: PolicyContext, policy: PolicyParameters) -> int:
+    """Return what a withdrawal must return, in minor units, whatever way it was paid. What is owed is rounded down.
+
+    Of what was not used, everything is returned, however much time is over.
+    """
+    if not context.is_consent_complete or context.drawn == 0:
+        return context.value_minor
+    if measure(context, policy) is not Measure.TIME:
+        return context.less_used_value_minor
+    over = min(max(context.requested_at - context.paid_at, timedelta(0)), context.lasts_for)
+    share = Fraction(over // timedelta.resolution, context.lasts_for // timedelta.resolution)
+    return context.value_minor - portion(context.value_minor - context.excess_minor, share)
+
+
+def refund_due(context: PolicyContext, policy: PolicyParameters) -> tuple[int, tuple[RefundedItem, ...] | None]:
     """Return what a withdrawal refunds to the card, in minor units, and how much of it belongs to which line.
 
     No items: the refund is split evenly over all lines. None: a person must split it. With several lines, a refund of
     the unused part names the lines, so that it takes credits only from those with unused ones. That needs lines whose
     amounts sum to the payment, and a payment that was not refunded in part before.
     """
-    if not context.is_consent_complete:
-        return context.left_minor, ()
-    if len(context.lines) == 1 or context.unused_minor == context.left_minor:
-        return context.unused_minor, ()
+    due_minor = min(value_due(context, policy), context.left_minor)
+    if len(context.lines) == 1 or due_minor == context.left_minor:
+        return due_minor, ()
     is_exact = context.left_minor == context.paid_minor == sum(line.amount_minor for line in context.lines)
     if not is_exact or context.overcharge_minor or any(line.amount_minor < 0 for line in context.lines):
-        return context.unused_minor, None
+        return due_minor, None
     items = tuple(
         RefundedItem(line_id=line.line_id, amount_minor=amount_minor)
         for line in context.lines
-        if line.unused and (amount_minor := portion(line.amount_minor, Fraction(line.unused, line.granted)))
+        if line.unused
+        and (amount_minor := line.amount_minor - portion(line.amount_minor, 1 - Fraction(line.unused, line.granted)))
     )
     return sum(item.amount_minor for item in items), items

@@ -151,7 +151,13 @@ def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin:
         tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=origin.at
     )
     commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)
-    if fact.is_by_law and (used_credits := _used_credits(commit)):
+    used_credits = _used_credits(commit)
+    # What a cent buys is rounding: a refund by law is rounded up.
+    if (
+        fact.is_by_law
+        and used_credits
+        and used_credits * purchase.value_left_minor >= sum(line.credits for line in payment.lines)
+    ):
         is_repeated = has_used_and_withdrawn(context.account.flags, payment.order_id)
         fact = replace(fact, used_credits=used_credits, is_repeated=is_repeated)
         commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)

@@ -123,7 +123,7 @@ def policy_context(
         is_plan_change=payment.is_plan_change,
         is_of_known_contract=payment.is_renewal and _is_begun_by(context.order, earlier),
         follows_trial=bool(earlier) and payment.is_renewal and all(one.is_trial for one in earlier),
-        renews_for=_length(payment) if payment.is_renewal else timedelta(0),
+        lasts_for=_length(payment),
         has_unordered_sale=payment.is_renewal and any(line.period_ends_at is None for line in payment.lines),
         is_duplicate=purchase.is_duplicate,
         duplicate_minor=above_one_price_minor,
