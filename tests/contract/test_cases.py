@@ -235,7 +235,7 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
 
 
 def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Store) -> None:
-    """Each name once; then refused, and refused once the case has ended."""
+    """In their order; then refused, and refused once the case has ended."""
     record_events(any_store, paid())
     case = request_refund(any_store, refund_claim())
     for number in range(3):
@@ -270,6 +270,7 @@ def test_a_clear_case_whose_evidence_differs_from_the_ledger_goes_to_a_person(an
         RefundReason.MISTAKEN_RENEWAL, payment_id=other.payment_id, evidence=fitting, email="ada@example.com", key="2"
     )
     assert is_at(any_store, request_refund(any_store, clear)) is CaseState.APPROVED
+    assert decide(any_store, case, HALF).state is CaseState.APPROVED
 
 
 def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: Store) -> None:
@@ -319,7 +320,10 @@ def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
     assert is_at(any_store, case) is CaseState.REPLACED
     assert account(any_store).spendable(at(80)) == 1250
     assert next((e.kind, e.counter, e.credits) for e in any_store.entries(ADA)) == ("grant", "goodwill", 250)
+    assert [lot.expires_at for lot in account(any_store).lots.values() if lot.granted == 250] == [None]
     assert not list(any_store.outbox())
+    other = request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="2"))
+    assert decide(any_store, other, HALF, minute=90).state is CaseState.APPROVED
 
 
 def test_what_a_person_declined_is_remembered_for_the_same_reason(any_store: Store) -> None:
@@ -410,7 +414,7 @@ def test_a_first_step_does_not_keep_the_second_one_open_for_ever(
 
 @pytest.mark.parametrize(("days", "state"), [(13, CaseState.APPROVED), (500, CaseState.DECLINED)])
 def test_a_withdrawal_is_declared_within_its_period(any_store: Store, days: int, state: CaseState) -> None:
-    """Confirmed at once, or later: declared after the period it is declined."""
+    """What is declared after the period is declined."""
     record_events(any_store, paid(ordered(any_store)))
     declared_at = at(60) + timedelta(days=days)
     claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)

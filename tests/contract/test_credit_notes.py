@@ -231,7 +231,7 @@ def taxes(store: Store, account_id: AccountId = ADA) -> list[tuple[str, int, int
 
 
 def test_the_documents_of_a_payment_that_went_back_whole_have_its_tax(any_store: Store) -> None:
-    """Each has its share, whichever is issued first; what failed is taken back with the same tax."""
+    """Each has its share; what failed is taken back with the same tax."""
     taxed(any_store)
     for number, amount_minor in enumerate((500, 500), start=1):
         record_events(any_store, event_of(refund(amount_minor, refund_id=f"re_{number}", minute=20 + number)))

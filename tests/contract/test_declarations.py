@@ -16,6 +16,7 @@ from ledger.domain.declarations import (
     ReviewCause,
     Submission,
 )
+from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.usecases.declarations.answer import approve, issue_links, object_to
@@ -23,7 +24,8 @@ from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
 from ledger.usecases.declarations.submit import confirm, declare, submit
-from tools.testing.builders import ADA, CONSENT, POLICY, at, ordered, paid, record_events
+from ledger.usecases.refund_cases.open_case import open_case
+from tools.testing.builders import ADA, CONSENT, POLICY, at, ordered, paid, record_events, refund_claim
 from tools.testing.races import assert_sound, at_once, retrying
 
 SUBMISSION = Submission(
@@ -134,7 +136,10 @@ def test_a_declaration_is_carried_out_once_by_events_and_rounds_at_once(real_sto
     """One case, whoever comes first; and the customer's own withdrawal beside it is the same one."""
     name = waiting(real_store)
     approve(name, "yes", real_store)
-    at_once([retrying(lambda: follow_at(name, real_store))] * 6)
+    own = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    withdraw = retrying(lambda: open_case(own, real_store, POLICY, now=at(70)))
+    at_once([retrying(lambda: follow_at(name, real_store)), withdraw] * 4)
+    follow_at(name, real_store)
     assert len(real_store.cases_of(ADA, 10).items) == 1
     assert read_declaration(name, real_store).state is DeclarationState.EXECUTED
     assert_sound(real_store)

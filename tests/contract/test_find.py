@@ -267,12 +267,11 @@ def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None
     assert [one.found_id for one in find_payments(date(2026, 11, 2), 2000, "USD", any_store, limit=3).items] == [IN]
 
 
-@pytest.mark.parametrize("after", ["", "x", "2026-11-01T12:00:00 stripe:pi_1", "2026-11-02T12:00:00+00:00 stripe:pi_1"])
+@pytest.mark.parametrize("after", ["x", "2026-11-01T12:00:00 stripe:pi_1", "2026-11-02T12:00:00+00:00 stripe:pi_1"])
 def test_a_page_that_is_of_another_search_is_refused(after: str) -> None:
     """No text of a client leads to another day."""
-    if after:
-        with pytest.raises(InvalidRequest):
-            find_payments(date(2026, 11, 1), 2000, "USD", FakeStore(), limit=3, after=after)
+    with pytest.raises(InvalidRequest):
+        find_payments(date(2026, 11, 1), 2000, "USD", FakeStore(), limit=3, after=after)
 
 
 def test_a_customers_receipts_are_read_page_by_page(any_store: Store) -> None:

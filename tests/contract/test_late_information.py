@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from ledger.domain.errors import MailRefused, NotFound, RequestRefused
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailKind
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
@@ -169,6 +169,8 @@ def test_what_can_not_be_asked_for(any_store: Store) -> None:
     paid = uninformed(any_store)
     with pytest.raises(NotFound):
         asks(any_store, paid, account_id=AccountId("acct_bob"))
+    with pytest.raises(NotFound):
+        asks(any_store, replace(paid, order_id=OrderId("ord_none")))
     assert listed(any_store) == []
 
 

@@ -12,7 +12,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.errors import CreditsLocked, NotFound, RequestRefused
 from ledger.domain.orders import Consent, MissingConsent, Order, ShownInformation
 from ledger.domain.receipts import RecordOutcome
-from ledger.domain.refund_cases import RefundReason
+from ledger.domain.refund_cases import CaseState, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit
 from ledger.ports.documents import contact_key
@@ -88,8 +88,8 @@ class Buyer:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_order_of_payment_and_confirmation_does_not_matter(any_store: Store, way: tuple[str, str]) -> None:
-    """Before the payment, and after it."""
+def test_a_payment_after_its_consent_is_complete_locks_nothing(any_store: Store, way: tuple[str, str]) -> None:
+    """Nor does another event of it."""
     early = Buyer.at(any_store, way)
     assert early.confirms().consent.is_complete  # type: ignore[union-attr]
     assert early.pays() is RecordOutcome.BOOKED
@@ -273,6 +273,10 @@ def test_what_was_used_before_a_confirmation_came_back_stays_used(any_store: Sto
     confirmed = buyer.confirms("mail_2").consent
     assert confirmed
     assert (confirmed.is_complete, confirmed.revoked_at, buyer.spendable) == (True, NOW, 600)
+    (purchase,) = any_store.purchases_of(ADA, 10).items
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=purchase.payment_id, is_declaration=True)
+    case = confirm_withdrawal(ADA, open_case(claim, any_store, POLICY, now=NOW).case_id, any_store, POLICY, now=NOW)
+    assert case.state is CaseState.IN_REVIEW
     assert buyer.is_sound()
 
 

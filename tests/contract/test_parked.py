@@ -258,6 +258,8 @@ def test_a_dismissed_event_books_nothing_and_says_who_dismissed_it(any_store: St
     assert said_late.outcome is RecordOutcome.NOTED
     again = record_event(event, any_store, body=b"{}", body_sha256="0" * 64, now=at(40))
     assert again.outcome is RecordOutcome.ALREADY_BOOKED
+    replayed = replay_parked(tried(name), any_store, lambda _: event, now=at(41))
+    assert replayed.outcome is RecordOutcome.NOTED
     assert balance(any_store) == 1000
     assert list(any_store.parked_receipts()) == []
     assert acts(any_store, name) == [(AuditAction.DISMISS, "sam", "Of our other shop.")]

@@ -1,5 +1,6 @@
 """What one person of support may do alone, and what a second one confirms; over every store, and at once."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -33,6 +34,7 @@ from tools.testing.builders import (
     POLICY,
     at,
     event_of,
+    own_words,
     paid,
     payment,
     record_events,
@@ -104,6 +106,7 @@ def test_an_adjustment_gives_once_and_takes_back_only_what_adjustments_gave(any_
     with pytest.raises(NotFound):
         adjust_credits(give(5, "k1", account_id=BEN), any_store, now=at(64))
     assert acts(any_store) == [(AuditAction.ADJUST, "sam"), (AuditAction.ADJUST, "sam")]
+    assert [act.reason for act in any_store.audit_records(ADA)] == ["A late reply.", "A late reply."]
     sound(any_store)
 
 
@@ -234,7 +237,7 @@ def test_a_second_person_rejects_and_nothing_is_carried_out(any_store: Store) ->
 
 
 def test_a_decision_above_the_limit_waits_in_review_until_it_is_confirmed(any_store: Store) -> None:
-    """With its words, clause and amount as they were proposed. A decline needs nobody else."""
+    """With its words, clause and amount as they were proposed."""
     with_account(any_store)
     case = request_refund(any_store, refund_claim())
     two = replace(HALF, money_minor=1001)
@@ -247,10 +250,12 @@ def test_a_decision_above_the_limit_waits_in_review_until_it_is_confirmed(any_st
         1001,
         "USD",
     )
+    assert any_store.cases_of(ADA, 10).items[0].state is CaseState.IN_REVIEW
     sound(any_store)
     confirm_proposal(ADA, waiting.proposal_id, "tom", any_store, POLICY, now=at(71))
     (decided,) = any_store.cases_of(ADA, 10).items
     assert decided.decision
+    assert decided.decision.reasons == own_words("Half of it.")
     assert (decided.state, decided.decided_by, decided.decision.money_minor, decided.decision.clause) == (
         CaseState.APPROVED,
         "sam",
@@ -275,7 +280,10 @@ def test_a_case_that_was_decided_meanwhile_refuses_its_proposal(any_store: Store
     sound(any_store)
 
 
-def test_a_lift_counts_the_credits_that_it_frees_and_an_amount_the_whole_payment(any_store: Store) -> None:
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_lift_counts_the_credits_that_it_frees_and_an_amount_the_whole_payment(
+    any_store: Store, *, is_late: bool
+) -> None:
     """A hold that is gone, or an amount that was stated, leaves nothing to confirm."""
     with_account(any_store)
     place_hold("support:x", ADA, "sam", any_store, why="Three cards.", now=at(60))
@@ -288,15 +296,19 @@ def test_a_lift_counts_the_credits_that_it_frees_and_an_amount_the_whole_payment
         state_amount(PI, "re_1", 900, ADA, "sam", any_store, why="The bill.", now=at(63), authority=ALONE)
     amount = raised.value.proposal_id
     assert (read_proposal(ADA, amount, any_store).amount, read_proposal(ADA, amount, any_store).unit) == (2000, "USD")
+    if is_late:
+        lift_hold("support:x", ADA, "kim", any_store, why="Explained.", now=at(64))
+        state_amount(PI, "re_1", 900, ADA, "kim", any_store, why="The bill.", now=at(64))
     for proposal_id in (lift, amount):
-        confirm_proposal(ADA, proposal_id, "tom", any_store, POLICY, now=at(64))
+        with pytest.raises(RequestRefused) if is_late else nullcontext():
+            confirm_proposal(ADA, proposal_id, "tom", any_store, POLICY, now=at(65))
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.holds, account.balance) == ({}, 550)
     sound(any_store)
 
 
 def test_a_currency_without_a_limit_needs_two(any_store: Store) -> None:
-    """And so does every amount in it."""
+    """And so does every amount in it. A decline needs nobody else."""
     with_account(any_store)
     case = request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
     narrow = Authority(limits={"EUR": SupportLimit(day=10**9, month=10**9)})

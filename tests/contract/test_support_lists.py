@@ -117,11 +117,12 @@ def test_a_dispute_whose_payment_is_not_known_is_listed_and_moves_with_it(any_st
     assert (known.payment_id, known.account_id) == (PI, ADA)
 
 
-def test_a_chargeback_is_listed_until_it_is_over_or_a_person_has_settled_it(any_store: Store) -> None:
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_chargeback_is_listed_until_it_is_over_or_a_person_has_settled_it(any_store: Store, *, is_over: bool) -> None:
     """A merchant of record answers. It stands for ever, so that whoever lifts its hold takes it off the list."""
     sale = PaymentId("paddle:txn_1")
     record_events(any_store, paid(payment(sale)))
-    row: Fact = ChargebackChanged(
+    row = ChargebackChanged(
         adjustment_id="adj_1",
         kind="chargeback",
         is_reversal=False,
@@ -134,7 +135,11 @@ def test_a_chargeback_is_listed_until_it_is_over_or_a_person_has_settled_it(any_
     )
     record_events(any_store, event_of(row, names=(sale,)))
     assert (listed(any_store, Awaits.BANK), suspended(any_store)) == ([sale], [ADA])
-    assert lift_hold(f"dispute:{sale}:chargeback", ADA, "sam", any_store, why="Settled.", now=at(60))
+    if is_over:
+        reversal: Fact = replace(row, adjustment_id="adj_2", is_reversal=True, created_at=at(60), at=at(60))
+        record_events(any_store, event_of(reversal, names=(sale,)))
+    else:
+        assert lift_hold(f"dispute:{sale}:chargeback", ADA, "sam", any_store, why="Settled.", now=at(60))
     assert (listed(any_store, Awaits.BANK), suspended(any_store)) == ([], [])
 
 

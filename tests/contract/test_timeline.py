@@ -191,13 +191,13 @@ def test_what_is_of_another_account_is_on_no_timeline(any_store: Store) -> None:
 
 @pytest.mark.parametrize("text", ["pi_1", "stripe:pi_1", "INV-1", "re_1"])
 def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
-    """Delivery, fact, entries, and the case; and to no other run."""
+    """Delivery, fact, entries, and the case."""
     lived(any_store)
     index_purchases([PI], any_store)
     chain = explain_chain(text, searched(any_store), now=at(200))
     assert chain.account_ids == (ADA,)
     kinds = {line.kind for line in chain.lines}
-    assert {"event", "fact", "entry"} <= kinds
+    assert {"event", "fact", "entry", "case"} <= kinds
     assert [line.at for line in chain.lines] == sorted(line.at for line in chain.lines)
     assert not chain.is_cut
     assert chain.balance[0].startswith(f"{ADA} has ")

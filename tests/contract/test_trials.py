@@ -139,7 +139,7 @@ def test_a_period_that_is_paid_for_at_once_is_locked_from_its_payment(provider: 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_trial_without_a_lock_stays_without_a_payment(provider: str) -> None:
-    """Orders from before the lock, and trials that no order of ours began."""
+    """Of an order from before the lock."""
     store = FakeStore()
     shop = Shop(store, provider, "creator_monthly")
     shop.hear(on_trial(shop, shop.order()))
