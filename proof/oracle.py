@@ -580,13 +580,13 @@ def _suspended(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, tuple[dat
     for dispute_id, dispute in _last_words(heard.disputes).items():
         if _is_contested(dispute) or (dispute["status"] == "lost" and _is_lost(dispute)):
             opened_at = _seconds(dispute["created"])
-            since[f"dispute:stripe:{dispute_id}"] = (opened_at, wrote_at < opened_at)
+            since[f"dispute:stripe:{dispute_id}"] = (opened_at, wrote_at.replace(microsecond=0) <= opened_at)
     for kind, (taken, undone) in _chargebacks(heard).items():
         standing = [row for row in taken if row["status"] != "reversed"]
         if _gone_minor(taken, undone) > 0:
             taken_at = max(_stamp(row["created_at"]) for row in standing or taken)
             first_at = min(_stamp(row["created_at"]) for row in taken)
-            since[f"dispute:{payment.payment_id}:{kind}"] = (taken_at, wrote_at < first_at)
+            since[f"dispute:{payment.payment_id}:{kind}"] = (taken_at, wrote_at.replace(microsecond=0) <= first_at)
     return since
 
 

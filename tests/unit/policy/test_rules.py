@@ -372,6 +372,17 @@ def test_it_counts_when_the_customer_asked_not_when_we_decide() -> None:
     assert decide(renewal).recommended is DecisionOutcome.APPROVE
 
 
+def test_a_second_that_the_provider_did_not_count_never_makes_a_request_late() -> None:
+    """A renewal's charge is told in whole seconds: it was made within that one."""
+    last = MADE + timedelta(days=POLICY.mistaken_renewal_days)
+    for asked_at, recommended in (
+        (last + timedelta(seconds=0.9), DecisionOutcome.APPROVE),
+        (last + timedelta(seconds=1), DecisionOutcome.DECLINE),
+    ):
+        asked = asks(MISTAKEN, day=40, submitted_at=asked_at, is_subscription=True, is_renewal=True, order=JAPAN)
+        assert decide(asked).recommended is recommended
+
+
 def test_an_order_that_is_paid_later_is_a_contract_from_then_on() -> None:
     """Else the right could be over before anything was bought."""
     paid_at = MADE + timedelta(days=20)
@@ -468,7 +479,7 @@ def test_a_processed_subscription_payment_is_not_refundable_by_default(is_renewa
     [
         ({}, "review", "approve", 2000),
         ({"day": 14}, "review", "approve", 2000),
-        ({"day": 14.00001}, "review", "decline", 0),
+        ({"day": 14.00002}, "review", "decline", 0),  # more than a second later
         ({"drawn": 1}, "decline", None, 0),
         ({"drawn": 1, "day": 30}, "decline", None, 0),
         # some of it went back before: what is left can

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -57,6 +58,13 @@ def opened(*, minute: float, policy: PolicyParameters = ON, asked: float | None 
     return store
 
 
+def opened_store() -> FakeStore:
+    """A payment."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    return store
+
+
 @pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
 def test_who_wrote_before_the_dispute_is_flagged_and_not_held(*, is_first: bool) -> None:
     """Whichever is received first: a letter that support enters later counts from when it was sent."""
@@ -64,10 +72,26 @@ def test_who_wrote_before_the_dispute_is_flagged_and_not_held(*, is_first: bool)
     assert (holds, flags) == (set(), {FLAG})
 
 
+@pytest.mark.parametrize("late_s", [0, 0.4, 0.999999])
+@pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
+def test_who_wrote_within_the_second_of_the_dispute_is_not_held(late_s: float, *, is_first: bool) -> None:
+    """The provider's clock has whole seconds: nobody knows which came first."""
+    store = opened(minute=20 + late_s / 60, is_first=is_first)
+    assert marks(store) == (set(), {FLAG})
+
+
+def test_the_queue_of_cases_counts_that_second_too() -> None:
+    """The place in the queue and the mark on the case's page are asked of the case."""
+    case = open_case(CLAIM, opened_store(), ON, now=at(20) + timedelta(seconds=0.9))
+    assert case.wrote_before(at(20))
+    assert not case.wrote_before(at(20) - timedelta(seconds=1))
+    assert not case.wrote_before(None)
+
+
 @pytest.mark.parametrize(
     ("policy", "minute"),
-    [(POLICY, 19), (ON, 20), (ON, 21), (replace(POLICY, contacted_first_from=at(19.5)), 19)],
-    ids=["off", "at the same instant", "later", "before the day of the setting"],
+    [(POLICY, 19), (ON, 20 + 1 / 60), (ON, 21), (replace(POLICY, contacted_first_from=at(19.5)), 19)],
+    ids=["off", "a second later", "a minute later", "before the day of the setting"],
 )
 @pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
 def test_whoever_else_is_held(policy: PolicyParameters, minute: float, *, is_first: bool) -> None:

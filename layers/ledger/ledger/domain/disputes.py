@@ -36,6 +36,7 @@ from ledger.domain.facts import (
     PaymentSettled,
     ResolutionReported,
     facts_of,
+    is_by,
 )
 from ledger.domain.ids import PaymentId, provider_of
 from ledger.domain.links import Links
@@ -150,7 +151,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
             flags.since |= {f"other_currency:{name}": None, f"refund_and_dispute:{name}": None}  # before it was shared
         is_gone = state in {DisputeState.LOST, DisputeState.RESOLVED}
         is_unknown = amount is None and (is_gone or state.is_open)
-        is_excused = wrote_at is not None and wrote_at < since and not links.shared_money_of(dispute)
+        is_excused = wrote_at is not None and is_by(wrote_at, since) and not links.shared_money_of(dispute)
         held_since = since if state.holds_account else None
         holds.since[f"dispute:{name}"] = None if is_excused else held_since
         flags.since[f"{CONTACTED_FIRST}:{name}"] = held_since if is_excused else None
@@ -171,7 +172,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         known = [row for row in rows if row.key in compared]
         taken_since = _open_since([_chargeback(compared.get(row.key), row) for row in rows])
         first_at = min(row.created_at for row in rows)
-        is_excused = wrote_at is not None and wrote_at < first_at
+        is_excused = wrote_at is not None and is_by(wrote_at, first_at)
         held_since = None if _are_resolved(rows, resolved) else taken_since
         holds.since[f"dispute:{payment_id}:{kind}"] = None if is_excused else held_since
         flags.since[f"{CONTACTED_FIRST}:{payment_id}:{kind}"] = held_since if is_excused else None

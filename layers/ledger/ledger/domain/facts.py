@@ -19,6 +19,15 @@ from ledger.domain.texts import Text
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
+def is_by(ours: datetime, reported: datetime) -> bool:
+    """Return whether something had happened here by the time that a provider reports.
+
+    A provider may count in whole seconds, and we never do. Of what happened within one second nobody knows which came
+    first: then it speaks for the customer.
+    """
+    return ours.replace(microsecond=0) <= reported
+
+
 class RefundState(StrEnum):
     """The states of a refund. A refund can fail after it succeeded, but never succeed after it failed."""
 

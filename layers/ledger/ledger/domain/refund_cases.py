@@ -33,7 +33,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import CaseClosed
-from ledger.domain.facts import PaymentSettled, RefundedItem
+from ledger.domain.facts import PaymentSettled, RefundedItem, is_by
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.texts import Text, text
 from ledger.domain.unknown_fields import KeepsUnknownFields
@@ -290,9 +290,12 @@ class RefundCase:
         return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
     def wrote_before(self, disputed_at: datetime | None) -> bool:
-        """Return whether the customer wrote to us before the payment was disputed. None: nobody has disputed it."""
+        """Return whether the customer wrote to us before the payment was disputed, or within the same second.
+
+        None: nobody has disputed it.
+        """
         is_written = self.reason not in UNASKED_REASONS
-        return is_written and disputed_at is not None and (self.asked_at or self.opened_at) < disputed_at
+        return is_written and disputed_at is not None and is_by(self.asked_at or self.opened_at, disputed_at)
 
     def was_decided_by(self, rule: str) -> bool:
         """Return whether the policy has decided it by this rule, whoever decided since."""

@@ -78,8 +78,8 @@ class PolicyContext:
 
     @property
     def requested_at(self) -> datetime:
-        """The time that counts for every time limit."""
-        return self.submitted_at or self.now
+        """The time that counts for every time limit: the second in which it was sent, as providers count."""
+        return (self.submitted_at or self.now).replace(microsecond=0)
 
     @property
     def starts_contract(self) -> bool:
