@@ -21,6 +21,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase
 from ledger.domain.refunds import outstanding_minor, returned_minor, share_of_items, split_over_sources
+from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -163,6 +164,24 @@ def test_an_attempt_that_breaks_off_is_continued_and_nothing_is_sent_twice(
     assert isinstance(attempted, RefundAttempted)
     parts = [(part.tag, part.money_id, part.amount_minor) for part in attempted.parts]
     assert sorted(parts) == [(f"{case.tag}/1", PI_A, 1200), (f"{case.tag}/2", PI_B, 800)]
+    assert (state(store, case), list(store.outbox())) == (CaseState.ISSUED, [])
+
+
+def test_no_part_is_sent_once_the_lease_is_over(store: FakeStore, provider: FakeProvider) -> None:
+    """Another sender may work on the rest by then. What was sent is found again, and the rest is sent."""
+    case = approve(store, 2000)
+    minutes = [75.0]
+
+    class Slow(FakeProvider):
+        def send_refund(self, refund: RefundToSend) -> SentRefund:
+            minutes[0] += 1
+            return provider.send_refund(refund)
+
+    slow = Slow(paid_by=provider.paid_by)
+    assert send_refund(case.tag, store, lambda _: slow, clock=lambda: at(minutes[0])) is SendResult.LEASED
+    assert made(provider) == [(f"{case.tag}/1", "pi_a", 1200)]
+    assert send(store, provider, case, minute=80) is SendResult.SENT
+    assert made(provider)[1:] == [(f"{case.tag}/2", "pi_b", 800)]
     assert (state(store, case), list(store.outbox())) == (CaseState.ISSUED, [])
 
 
