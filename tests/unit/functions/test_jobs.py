@@ -123,6 +123,26 @@ def test_a_batch_of_the_queue_sends_what_it_can_and_leaves_a_missing_key_to_the_
     assert {intent.tag for intent in services.store.outbox()} == {cases[0].tag}
 
 
+def test_a_round_that_lambda_stops_has_reported_what_waits(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The backlog and its age are written before the first item is begun: an alarm sees a job that never ends."""
+    approved(services, "stripe:pi_1", 60)
+    written: list[str] = []
+
+    class Slow(FakeProvider):
+        def send_refund(self, refund: RefundToSend) -> SentRefund:
+            written.append(capsys.readouterr().out)
+            return super().send_refund(refund)
+
+    services._gateways["stripe"] = ("", Slow())  # noqa: SLF001
+    run("send_refunds")
+    assert (metrics(written[0], "OldestItemAge"), metrics(written[0], "Backlog")) == (
+        [(LATER - at(60)).total_seconds()],
+        [1],
+    )
+
+
 def test_a_job_ends_before_lambda_ends_it(services: Runtime) -> None:
     """What is left is the next round's; the oldest was sent."""
     cases = [approved(services, f"stripe:pi_{number}", 60 + number) for number in range(3)]
