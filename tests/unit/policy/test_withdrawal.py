@@ -12,7 +12,7 @@ from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law, parameters, rules, withdrawal
 from ledger.policy.context import PolicyContext
-from ledger.policy.law import Measure, MeasureRule, RenewalRight
+from ledger.policy.law import Measure, MeasureRule, RenewalRight, Right, RightKind
 from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
@@ -565,6 +565,16 @@ def test_a_renewal_for_a_year_can_be_withdrawn_from_anew_where_the_law_says_so(
     right = RenewalRight(since=since, days=14, from_months=12)
     policy = replace(POLICY, law=replace(POLICY.law, renewals={"GB": right}))
     assert (withdrawal.exclusion(context, policy) is None) is may_withdraw
+
+
+@pytest.mark.parametrize(("begins_after", "has_right"), [(0, False), (1, True)])
+def test_a_contract_keeps_the_law_of_its_day(begins_after: int, *, has_right: bool) -> None:
+    """A right that ends after the contract was made counts on, also for whoever withdraws, or is informed, later."""
+    statutory, since = POLICY.law.right_of("DE", MADE.date()), MADE.date() + timedelta(days=begins_after)
+    none = Right(kind=RightKind.NONE, since=since, days=0, days_uninformed=0)
+    policy = replace(POLICY, law=replace(POLICY.law, rights={**POLICY.law.rights, "DE": (statutory, none)}))
+    assert (withdrawal.exclusion(refund_context(day=3), policy) is None) is has_right
+    assert (withdrawal.may_be_informed(UNINFORMED, None, MADE, MADE + FIVE_DAYS, policy) is None) is has_right
 
 
 def test_the_longer_of_two_rights_to_withdraw_from_a_renewal_counts() -> None:
