@@ -1,5 +1,6 @@
 """The rules of the house are enforced: the code keeps each rule, and a planted breach of it is found."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -76,6 +77,49 @@ def test_a_breach_in_a_file_is_reported_with_its_place(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "one.py").write_text('x = 1\ny = "stripe"\n', "utf-8")
     assert breaches(tmp_path, provider_words, outside=tmp_path / "providers") == ["usecases/one.py:2: stripe"]
+
+
+def _places_of_authority() -> dict[str, int]:
+    """Return the use-cases that take an authority, with its place among their positional arguments."""
+    trees = (ast.parse(path.read_text("utf-8")) for path in (ROOT / LAYER / "usecases").rglob("*.py"))
+    functions = [one for tree in trees for one in tree.body if isinstance(one, ast.FunctionDef)]
+    places = {}
+    for one in functions:
+        names = [argument.arg for argument in (*one.args.args, *one.args.kwonlyargs)]
+        if "authority" in names and not one.name.startswith("_"):
+            places[one.name] = names.index("authority")
+    return places
+
+
+def acts_without_authority(source: str) -> Iterator[Word]:
+    """Yield each call of a use-case that takes an authority, and is given none: then it has no limit."""
+    places = _places_of_authority()
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in places:
+            is_named = any(keyword.arg == "authority" for keyword in call.keywords)
+            if not is_named and len(call.args) <= places[call.func.id]:
+                yield Word(call.lineno, call.func.id)
+
+
+@pytest.mark.parametrize("folder", ["functions", LAYER / "api"])
+def test_every_route_says_how_far_its_person_may_go(folder: Path) -> None:
+    """Who is given no authority has no limit: that is for operators and tests."""
+    assert breaches(ROOT / folder, acts_without_authority, outside=ROOT / "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("call", "is_found"),
+    [
+        ("lift_hold(a, b, c, d, why=e, now=f)", True),
+        ("lift_hold(a, b, c, d, why=e, now=f, authority=g)", False),
+        ("adjust_credits(a, b, now=c)", True),
+        ("adjust_credits(a, b, c, now=d)", False),
+        ("place_hold(a, b, c, d, why=e, now=f)", False),
+    ],
+)
+def test_an_act_without_an_authority_is_found(call: str, *, is_found: bool) -> None:
+    """By name or by its place. A hold moves nothing, and needs none."""
+    assert bool([*acts_without_authority(call)]) is is_found
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
