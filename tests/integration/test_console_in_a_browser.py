@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.credentials import Credentials
 
+from functions.show_console.app import release
 from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
 from ledger.domain.mails import MailKind
+from ledger.domain.money import format_amount
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
@@ -205,6 +207,38 @@ def test_a_sign_in_that_was_changed_on_its_way_is_refused(console: Console, kept
     console.page.wait_until("location.pathname === '/console'")
     console.wait_for_heading("Sign in")
     console.reads(said)
+
+
+TYPED = (
+    ("19.99", "EUR", 1999),
+    ("19,99", "EUR", 1999),
+    (" 9.5 ", "EUR", 950),
+    ("0.07", "EUR", 7),
+    ("1000", "EUR", 100_000),
+    ("1000", "JPY", 1000),
+    ("1.5", "JPY", None),
+    ("1.234", "KWD", 1234),
+    ("1.2", "KWD", 1200),
+    ("1.2345", "KWD", None),
+    ("9.999", "EUR", None),
+    ("1,000.00", "EUR", None),
+    ("1e3", "EUR", None),
+    ("-1", "EUR", None),
+    ("", "EUR", None),
+)
+
+
+def test_an_amount_that_is_typed_is_in_the_currencys_own_units(console: Console) -> None:
+    """Yen have no hundredths, dinars have thousandths, and what is no plain amount is none."""
+    console.page.open(f"{console.url}/console")
+    console.page.value(f"import('/console/{release()}/format.js').then((found) => {{ window.format = found; }})")
+    console.page.wait_until("window.format")
+    read = [(typed, one, console.page.value(f"format.minorOf('{typed}', '{one}')")) for typed, one, _ in TYPED]
+    assert read == [*TYPED]
+    for _, one, minor in TYPED:
+        if minor is not None:
+            written = console.page.value(f"format.decimal({minor}, '{one}')")
+            assert f"{written} {one}" == format_amount(minor, one)
 
 
 def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> None:
