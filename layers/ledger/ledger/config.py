@@ -1,16 +1,17 @@
 """Configuration: read once from the environment, typed and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ledger.domain import catalogue
 from ledger.domain.errors import ConfigurationError
+from ledger.domain.records import record
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.scope import EVERYTHING, Scope, parse_mute_rules
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Config:
     """The settings of a deployment."""
 

@@ -6,13 +6,13 @@ stop the other.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import botocore.exceptions
 
 from ledger.domain.errors import MailRefused, MailUnavailable
+from ledger.domain.records import record
 from ledger.ports.mailer import Message
 from ledger.usecases.mail_failures import Failure, FailureReport
 
@@ -23,7 +23,7 @@ MAIL_ID = "X-Billing-Mail"
 """The header that carries the mail's id. A tag of the same content is in what SES reports on the mail."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Sender:
     """Under which identity mails are sent."""
 

@@ -13,12 +13,12 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ledger.domain.errors import InvalidBody, StoreUnavailable
 from ledger.domain.receipts import RecordOutcome
+from ledger.domain.records import record
 from ledger.providers.parsing import MAX_BODY_BYTES
 from ledger.providers.registry import PROVIDERS, Provider
 from ledger.providers.signatures import Rejection, SignatureRejected
@@ -41,7 +41,7 @@ _NO_PROVIDER = 404
 _TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Delivery:
     """One HTTP request of a provider."""
 
@@ -65,7 +65,7 @@ class Delivery:
         return cls(provider, request.get("headers") or {}, body)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RecordedDelivery:
     """A delivery that was verified and recorded."""
 

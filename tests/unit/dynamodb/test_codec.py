@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.errors import UnreadableItem
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 from ledger.dynamodb.codec import (
     BINARY,
@@ -122,7 +123,7 @@ def test_a_time_of_any_zone_is_stored_in_utc(microsecond: int, hours: int) -> No
     assert TIME.decode({"S": text}).utcoffset() == timedelta(0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Mark(KeepsUnknownFields):
     """A record whose fields have other names than they are stored under."""
 

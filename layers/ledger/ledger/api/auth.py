@@ -1,12 +1,12 @@
 """Who calls, and what the caller may do."""
 
 import json
-from dataclasses import dataclass
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
 from ledger.domain.errors import BillingError
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 from ledger.providers.parsing import is_text
 from ledger.runtime import runtime
 
@@ -15,7 +15,7 @@ class Forbidden(BillingError):
     """The token is valid, but its holder is not allowed to do this."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Caller:
     """The caller, from the token that API Gateway has verified. No customer's request names another account."""
 

@@ -4,13 +4,13 @@ Source: docs.stripe.com/disputes/categories, and docs.stripe.com/disputes/api/vi
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from ledger.api.responses.disputes import ChecklistItem, DisputedPurchaseResponse
 from ledger.domain.disputes import reported_disputes
 from ledger.domain.facts import DisputeReason, RefundState
 from ledger.domain.purchases import Purchase
+from ledger.domain.records import record
 from ledger.domain.subscriptions import Subscription
 
 _OLDEST, _YOUNGEST = timedelta(days=364), timedelta(days=120)
@@ -20,7 +20,7 @@ _EARLIER_PAYMENTS = 2
 """How many of them it takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Known:
     """What is known of a disputed purchase."""
 

@@ -8,10 +8,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ledger.domain.errors import InvalidRequest
+from ledger.domain.records import record
 from ledger.ports.reads import Page
 
 _T = TypeVar("_T")
@@ -23,7 +23,7 @@ _MAX_NAME_BYTES = 1000  # below the limit of a sort key in DynamoDB
 _MAX_NUMBER = 10**15  # above any balance
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Listing:
     """A listing: its owner, its name, and the pattern of a position in it."""
 

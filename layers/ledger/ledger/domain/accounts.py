@@ -1,7 +1,7 @@
 """Accounts: one customer's credits, and whether they can be spent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from ledger.domain.errors import AccountSuspended, CreditsLocked, InsufficientCr
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.records import record
 from ledger.domain.subscriptions import RUNNING, Subscription
 
 
@@ -21,7 +22,7 @@ class Lock(NamedTuple):
     until: datetime | None  # then they can be used in any case; None: a withdrawal waits for a decision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Account:
     """One customer's credits as of one version.
 

@@ -1,8 +1,9 @@
 """Audit records: what support staff did, to whom and why."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from ledger.domain.records import record
 
 
 class AuditAction(StrEnum):
@@ -30,7 +31,7 @@ class AuditAction(StrEnum):
     REJECT = "reject"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """One action of a person of support. It is written in the transaction that carries the action out."""
 

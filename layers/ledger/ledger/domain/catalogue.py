@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 from ledger.domain.errors import CatalogueError
 from ledger.domain.fields import Fields, is_whole
 from ledger.domain.orders import Order, Terms
+from ledger.domain.records import record
 
 RENEWAL_GRACE = timedelta(hours=3)
 USABLE_AT_LEAST = timedelta(days=7)
@@ -44,7 +45,7 @@ Period = tuple[datetime, datetime]
 """The start and the end of a subscription's period."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Product:
     """One product, with its terms of one time."""
 

@@ -1,15 +1,15 @@
 """Claims: which person of support has a refund case open. A claim lapses, and forbids nobody to decide."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 CLAIMED_FOR = timedelta(minutes=10)
 """How long a claim lasts, unless it is renewed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CaseClaim:
     """The claim of a person on a refund case."""
 

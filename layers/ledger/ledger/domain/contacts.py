@@ -1,9 +1,10 @@
 """Contacts: where mails of an account go, and in which language. Personal data, stored apart from everything else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 LANGUAGES = ("en", "de", "fr", "it", "es", "nl", "pl")
 """The languages of mails. The first one is that of a customer who names none of them."""
@@ -11,7 +12,7 @@ LANGUAGES = ("en", "de", "fr", "it", "es", "nl", "pl")
 _LONGEST = 254  # of an address (RFC 5321)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Contact:
     """The address of an account's customer. Without it the account, its entries and its mails' records are intact."""
 

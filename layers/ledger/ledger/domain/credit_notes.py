@@ -8,11 +8,12 @@ changed.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 
 _DIGITS = 6
 
@@ -24,7 +25,7 @@ class CreditNoteKind(StrEnum):
     CORRECTION = "correction"  # it takes back a credit note: the amount did not arrive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CreditNote:
     """A credit note, or the document that takes one back."""
 
@@ -71,7 +72,7 @@ def tax_within(amount_minor: int, tax_minor: int | None, paid_minor: int, before
     return min(max(0, tax_minor * returned_minor // paid_minor - documented_minor), amount_minor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CreditNoteSeries:
     """The numbers that were given in one series."""
 

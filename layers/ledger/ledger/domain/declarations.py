@@ -27,12 +27,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import RequestRefused
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 
 ANSWERED_WITHIN = timedelta(days=14)
 """Until when the money of a withdrawal must be back, from its confirmation (Directive 2011/83/EU, article 13)."""
@@ -105,7 +106,7 @@ BY_LINK, BY_SILENCE = "link", "silence"
 """Who approved a declaration, apart from a person: the link in the mail, or a day without an objection."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Submission:
     """What a declaration says, as it was sent."""
 
@@ -132,7 +133,7 @@ class Submission:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """A declaration. It holds personal data, and no entry, purchase or account refers to it."""
 
@@ -209,7 +210,7 @@ class Declaration:
         return replace(self.with_state(DeclarationState.IN_REVIEW), review_cause=cause)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DeclaredContract:
     """What was declared about one contract without a login. Once its holder has objected, no silence approves."""
 
@@ -231,7 +232,7 @@ MOST_KEPT = 50
 """How many declarations about one contract are remembered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ListedDeclaration:
     """A declaration in the list of those that are open, by state and time of confirmation."""
 

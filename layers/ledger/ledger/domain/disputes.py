@@ -40,10 +40,11 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId, provider_of
 from ledger.domain.links import Links
+from ledger.domain.records import record
 from ledger.domain.refunds import Returned, returned_of
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Disputed:
     """The joint effect of all disputes of one payment."""
 
@@ -204,7 +205,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReportedDispute:
     """A dispute, an inquiry or a chargeback of a payment, as it stands for who answers the bank."""
 

@@ -12,18 +12,19 @@ version, published beside the old one until nobody subscribes to that. `docs/eve
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, get_origin
 
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.records import record
 
 _NO_PAYMENT = PaymentId("")
 SOURCE = "image-tagger-billing"
 """The `source` of each event on the bus."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CustomerIdentified:
     """It is known to which account a provider's customer belongs: parked events of the customer may be bookable.
 
@@ -35,7 +36,7 @@ class CustomerIdentified:
     payment_id: PaymentId = _NO_PAYMENT  # left out if no payment shows it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefundIntentListed:
     """A refund was approved, and its intent put into the outbox: it is to be sent."""
 
@@ -44,7 +45,7 @@ class RefundIntentListed:
     payment_id: PaymentId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalStopListed:
     """A dispute took a payment of a subscription: the subscription's renewals are to be stopped at the provider."""
 
@@ -54,35 +55,35 @@ class RenewalStopListed:
     since: datetime  # when it was booked: part of the name of the stop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ApprovedRefundChanged:
     """A refund of a purchase with an approved refund was reported, or has changed: its refund case may change."""
 
     payment_id: PaymentId  # under which the purchase is stored
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PaymentDisputed:
     """A purchase has a dispute, an inquiry or a chargeback that it did not have: its open case may have priority."""
 
     payment_id: PaymentId  # under which the purchase is stored
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DeclarationConfirmed:
     """A withdrawal or a cancellation was declared without a login: it is to be acknowledged, and its contract found."""
 
     declaration_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DeclarationApproved:
     """A declaration is to be carried out: the holder of the address on file approved it, or a person did."""
 
     declaration_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class OrderPaid:
     """An order has its first payment: the contract is to be confirmed by a mail."""
 
@@ -90,28 +91,28 @@ class OrderPaid:
     account_id: AccountId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MailListed:
     """A mail was put into the list of those that are to be sent."""
 
     mail_id: str  # which the message carries in a header and in a tag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PurchasesNamed:
     """Purchases have a payment, or an id of a refund, dispute or credit, that is new: each is found by it."""
 
     payment_ids: tuple[PaymentId, ...]  # under which the purchases are stored, each once: as many as changed at a time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AddressChanged:
     """The address of an account's customer was stored, or is another one."""
 
     account_id: AccountId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RunFailureRecorded:
     """A run has failed in our system: its credits were returned."""
 
@@ -120,7 +121,7 @@ class RunFailureRecorded:
     failed_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class IncidentBegun:
     """The credits of all runs that failed in an incident are to be replaced."""
 
@@ -163,7 +164,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
 _NAMES = {of: (name, version) for name, (version, of) in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DomainEvent:
     """One event, as the bus carries it."""
 

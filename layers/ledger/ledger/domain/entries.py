@@ -1,10 +1,10 @@
 """Entries: which credits moved, and why. Each is written once and never edited."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 
 class EntryKind(StrEnum):
@@ -47,7 +47,7 @@ class CounterAccount(StrEnum):
     EXPIRY = "expiry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One immutable, signed movement of whole credits between a lot and a counter-account."""
 

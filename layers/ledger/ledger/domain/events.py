@@ -1,18 +1,19 @@
 """Events: what a provider's notification reports, in provider-neutral terms."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from ledger.domain.facts import Fact, PaymentSettled, RefundChanged
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.records import record
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.subscriptions import Subscription
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What an object says of its owner in a place that a browser can write. It counts only with a proof beside it."""
 
@@ -20,7 +21,7 @@ class Claim:
     account_id: AccountId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Owner:
     """What leads to an event's account, in this order: our order, our ids, the subscription, a payment, the customer.
 
@@ -42,7 +43,7 @@ class Owner:
         return self.claim.order_id if self.claim else self.order_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class About:
     """What an event reports about one payment."""
 
@@ -50,7 +51,7 @@ class About:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CreditedPeriod:
     """Facts about a payment that an event does not name: the one of a subscription's period."""
 
@@ -60,7 +61,7 @@ class CreditedPeriod:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event: the facts that it reports, the payment that they are about, and what leads to its account.
 

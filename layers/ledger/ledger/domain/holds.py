@@ -1,13 +1,13 @@
 """Holds: why an account can't spend."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.ids import PaymentId
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hold(KeepsUnknownFields):
     """A reason for suspension. An account can have several. Lifting one never lifts another."""
 

@@ -1,10 +1,11 @@
 """Idempotency records: which request was carried out under which Idempotency-Key."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from ledger.domain.records import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record(frozen=True, slots=True, kw_only=True)
 class IdempotencyRecord:
     """A request that was carried out under its Idempotency-Key. It is written in the request's own transaction."""
 

@@ -9,11 +9,12 @@ one replaces it again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 LONGEST = timedelta(days=7)
 """The longest time that one incident is about."""
@@ -36,7 +37,7 @@ class LeftOut(StrEnum):
     ABOVE_SUM = "above_sum"  # its runs were found after the sum was agreed, and are no longer in it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Incident:
     """An incident that was made good, or is about to be."""
 
@@ -76,7 +77,7 @@ class Incident:
         return replace(self, accounts=self.accounts + is_new, runs=self.runs + runs, given=self.given + credits_)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class IncidentShare:
     """What one account got from an incident, or why it got nothing."""
 
@@ -94,7 +95,7 @@ class IncidentShare:
         return f"{LOTS}{self.incident_id}/{number}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ListedIncident:
     """An incident in a list: of all of them, or of those that run."""
 

@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,6 +26,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import AccountId, PaymentId, provider_of
 from ledger.domain.purchases import Purchase
+from ledger.domain.records import record
 from ledger.domain.runs import FailedRun
 
 
@@ -42,7 +42,7 @@ class NameKind(StrEnum):
     AMOUNT = "amount"  # the day and the amount of a payment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class IndexRow:
     """A row of the index of *find*."""
 

@@ -12,17 +12,18 @@ was drawn already stays owed. Every draw, return and expiry rebalances too, so `
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from ledger.domain.entries import CounterAccount, EntryKind
 from ledger.domain.ids import OrderId
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: an account may have thousands, and they are read in each draw
+@record(frozen=True, kw_only=True)  # without slots: an account may have thousands, and they are read in each draw
 class Lot(KeepsUnknownFields):
     """The state of one grant's credits. All numbers are whole credits and never negative."""
 
@@ -139,7 +140,7 @@ class Lot(KeepsUnknownFields):
         return replace(self, expired=self.expired + self.remaining).rebalance()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Movement:
     """One difference between two states of a lot. It becomes one entry."""
 

@@ -5,11 +5,11 @@
 Both have the same id. It follows from what the mail is about, so that each mail is sent once.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, OrderId, derived_id
+from ledger.domain.records import record
 
 
 class MailKind(StrEnum):
@@ -50,7 +50,7 @@ class MailOutcome(StrEnum):
     OFF = "off"  # this deployment sends no mails
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MailIntent:
     """A mail that is to be sent. It stays in the list until its outcome is recorded."""
 
@@ -75,7 +75,7 @@ class MailIntent:
         return mail_id_of(self.kind, self.subject)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MailRecord:
     """The record of a mail. It contains neither the address nor what was written."""
 

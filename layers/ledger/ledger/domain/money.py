@@ -1,13 +1,13 @@
 """Money: shares and rounding. Money is a whole number of minor units of its currency. Credits are whole numbers."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Money(KeepsUnknownFields):
     """An amount in minor units of its currency: 1800 EUR is 18.00 euros."""
 

@@ -7,15 +7,16 @@ that anybody else wrote is worth nothing.
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields, has_unknown_fields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalTerms(KeepsUnknownFields):
     """What the buyer of a plan was shown about its renewals."""
 
@@ -24,7 +25,7 @@ class RenewalTerms(KeepsUnknownFields):
     first_on: date  # the day (UTC) of the first charge after the order; of a trial: of its first charge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ShownInformation(KeepsUnknownFields):
     """What the buyer was shown before the order: the right of withdrawal, the button, the price, the renewals.
 
@@ -49,7 +50,7 @@ class ShownInformation(KeepsUnknownFields):
         return None if amount_minor is None or day is None else (amount_minor, day)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LateInformation(KeepsUnknownFields):
     """A mail about the right of withdrawal to a buyer to whom nothing of it was shown with the order.
 
@@ -70,7 +71,7 @@ class LateInformation(KeepsUnknownFields):
         return None if self.returned_at else self.sent_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Consent(KeepsUnknownFields):
     """What the customer agreed to before the first use, as the law of withdrawal requires it.
 
@@ -130,7 +131,7 @@ class Consent(KeepsUnknownFields):
         return replace(consent, confirmation_id=None, confirmed_at=None, is_late=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalConsent(KeepsUnknownFields):
     """The buyer's consent to the renewal terms of a plan, apart from every other consent."""
 
@@ -146,7 +147,7 @@ class MissingConsent(StrEnum):
     CONFIRMATION = "confirmation"  # ours, by e-mail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Checkout(KeepsUnknownFields):
     """The provider's page on which the customer pays for an order."""
 
@@ -154,7 +155,7 @@ class Checkout(KeepsUnknownFields):
     url: str | None = None  # None: it was not read; it is long, so it is not stored with the order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class OpenCheckout:
     """The latest checkout of a plan that an account was given. It is closed before the address of another is returned.
 
@@ -167,7 +168,7 @@ class OpenCheckout:
     version: int = 0  # of the stored document; 0: not stored yet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Terms(KeepsUnknownFields):
     """What one unit of the product grants, as it was agreed: see `ledger.domain.catalogue.Product`."""
 
@@ -182,7 +183,7 @@ class Terms(KeepsUnknownFields):
     lock_days: int | None = None  # so long after the payment nothing is used without complete consent; None: no lock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Order(KeepsUnknownFields):
     """The terms of one sale. A payment for the order grants what they say, whatever the catalogue says by then."""
 

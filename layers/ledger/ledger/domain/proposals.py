@@ -9,12 +9,13 @@ second person has confirmed is not in them: they limit what is done alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from ledger.domain.audit import AuditAction
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 CREDITS = "credits"
 """The unit of what is no money."""
@@ -28,7 +29,7 @@ class ProposalState(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Stake:
     """What an act moves at most: an amount of money in minor units, or credits."""
 
@@ -36,7 +37,7 @@ class Stake:
     unit: str  # a currency (ISO 4217), or CREDITS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SupportLimit:
     """How much one person may move alone, and how much may be moved of one account by single persons."""
 
@@ -44,7 +45,7 @@ class SupportLimit:
     month: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """An act of support that waits for a second person, or did."""
 
@@ -68,7 +69,7 @@ class Proposal:
         return replace(self, state=state, settled_by=actor, settled_at=at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QueuedProposal:
     """A proposal in the queue of those that wait for a second person."""
 
@@ -77,7 +78,7 @@ class QueuedProposal:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ActSums:
     """What was moved in one month: by one person alone, or of one account by single persons."""
 

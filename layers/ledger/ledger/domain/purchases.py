@@ -1,7 +1,7 @@
 """Purchases: one payment at a provider, and what the ledger must hold because of it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
@@ -14,6 +14,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
 from ledger.domain.money import Share, portion, share_of
+from ledger.domain.records import record
 from ledger.domain.refunds import (
     is_returned_by_law,
     outstanding,
@@ -26,7 +27,7 @@ from ledger.domain.shares import WHOLE, overcharge_left, shares_left
 from ledger.domain.withdrawn import is_undecided, withdrawal_flags
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Purchase:
     """The merged facts of one payment.
 
@@ -109,7 +110,7 @@ class Purchase:
         return replace(self, facts=merge(self.facts, facts))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LotTarget:
     """What a lot must be, whatever was booked before. The numbers are as in `Lot`."""
 
@@ -144,7 +145,7 @@ class LotTarget:
         ).rebalance()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Target:
     """What the ledger must hold because of some purchases."""
 
@@ -341,7 +342,7 @@ def _share(
     return min(most, earlier + own) - min(most, earlier)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Lasting:
     """How long the credits of a line last."""
 

@@ -1,11 +1,12 @@
 """Receipts: proof that an event was received, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, derived_id
+from ledger.domain.records import record
 
 
 class RecordOutcome(StrEnum):
@@ -80,7 +81,7 @@ MUTABLE = frozenset(
 """The reasons for which events of a kind may be muted: they may be of other sellers or applications for ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NotBookable:
     """Why a genuine event can't be booked now. Its event is parked under this reason."""
 
@@ -88,7 +89,7 @@ class NotBookable:
     detail: str = ""  # what was found, for the support person who releases it; no personal data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Mute:
     """A kind of parked events that need no attention, as a person has said. They stay parked, and listed apart.
 
@@ -134,7 +135,7 @@ DISMISSED = f"{MUTED}dismissed by "
 """How it begins if a person dismissed the event. The person and the reason follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Proof that an event was received. It is never deleted. Only a parked one has the body, until it is released."""
 

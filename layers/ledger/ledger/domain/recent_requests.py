@@ -5,11 +5,12 @@ length, wherever that begins, and the time to wait is known.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import TooManyRequests
+from ledger.domain.records import record
 
 
 class LimitedRequest(StrEnum):
@@ -22,7 +23,7 @@ class LimitedRequest(StrEnum):
     BILLING_PORTAL_SESSIONS = "billing_portal_sessions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RequestLimit:
     """How many requests of one kind an account may make within a time."""
 
@@ -30,7 +31,7 @@ class RequestLimit:
     within: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RecentRequests:
     """The times of an account's latest requests of one kind, the oldest first."""
 

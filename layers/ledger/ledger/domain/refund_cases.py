@@ -28,13 +28,14 @@ declared ──► requested ──► approved ──► issued ──► refun
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import CaseClosed
 from ledger.domain.facts import PaymentSettled, RefundedItem, is_by
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 from ledger.domain.texts import Text, text
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
@@ -125,7 +126,7 @@ class DecisionOutcome(StrEnum):
     REPLACE = "replace"  # credits instead of money; by a person only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RuleTrace(KeepsUnknownFields):
     """One rule of the policy, and why it decided or did not."""
 
@@ -141,7 +142,7 @@ CHARGED_TWICE = "charged_twice"
 """The name of the rule that refunds what was paid above one price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Decision(KeepsUnknownFields):
     """What happens to a case, the clause of the published policy that it rests on, and the reasons as data."""
 
@@ -167,7 +168,7 @@ class Decision(KeepsUnknownFields):
         return self.rule == PAUSED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SubmittedEvidence(KeepsUnknownFields):
     """What the customer submits: the evidence that the policy asks for."""
 
@@ -180,7 +181,7 @@ class SubmittedEvidence(KeepsUnknownFields):
     channel: str = ""  # how it reached support, if it did: `email`, `letter`, …
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StateChange(KeepsUnknownFields):
     """One step of a case from a state to another."""
 
@@ -203,7 +204,7 @@ STEPS_WITHIN = timedelta(days=1)
 """How long after the first step of a withdrawal the second one may follow for the first one's time to count."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefundCase:
     """One request for money back. There is one open case for each purchase and reason."""
 
@@ -352,7 +353,7 @@ class PaymentConcern(StrEnum):
     INQUIRED = "inquired"  # a bank asks about it: the same
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QueuedCase:
     """A case in a queue: the review queue, or the queue of deferred decisions."""
 

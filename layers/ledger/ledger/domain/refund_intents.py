@@ -1,12 +1,12 @@
 """Refund intents: approved refunds that the provider does not have yet."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefundIntent:
     """An approved refund on its way to the provider. It stays in the outbox until the provider has it."""
 

@@ -11,7 +11,7 @@ Someone else may refund at the provider: the credits of such a refund are reserv
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.currencies import comparable, incomparable, whole
@@ -31,11 +31,12 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import approval_tag, part_number
 from ledger.domain.money import portion, share_of
+from ledger.domain.records import record
 
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Returned:
     """An amount of a payment that went back, or will: to the buyer, or to the buyer's balance."""
 

@@ -1,12 +1,12 @@
 """Renewal stops: subscriptions whose renewals must stop, because a dispute took a payment or the customer withdrew."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalStop:
     """The renewals of a subscription that are to be stopped at the provider. It is stored until they are.
 

@@ -1,13 +1,14 @@
 """Runs of the tagging service: what each drew, and which failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from ledger.domain.ids import AccountId
+from ledger.domain.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FailedRun:
     """Evidence of a run that failed because of our system. Its credits were returned; 0 if it had drawn none."""
 
@@ -19,7 +20,7 @@ class FailedRun:
     version: int = 0  # 0: not stored yet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Run:
     """What one run of the tagging service drew. Drawing again for the same run draws nothing.
 

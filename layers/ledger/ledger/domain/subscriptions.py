@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.canonical import canonical
 from ledger.domain.ids import AccountId, derived_id
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
@@ -47,7 +48,7 @@ _RENEWING = RUNNING
 """The statuses in which the provider charges the next period."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SubscriptionState:
     """A subscription's state in a response of the provider."""
 
@@ -65,7 +66,7 @@ class SubscriptionState:
         return self.cancel_at is not None and (self.period_end is None or self.cancel_at <= self.period_end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Subscription(KeepsUnknownFields):
     """A subscription as of `at`. Of two states, the later one counts.
 

@@ -4,17 +4,17 @@ Text("decision.overcharge_refunded", excess = 5.00 EUR)
     └─► ledger.policy.texts ─► "You paid 5.00 EUR more than the agreed price. …"
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from ledger.domain.money import Money
+from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 FigureValue = str | int | Money | date | datetime | tuple[str, ...]
 """What a sentence may contain: a name, a count, an amount, a day, a time, or several names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Figure(KeepsUnknownFields):
     """One value in a sentence. Exactly one of the fields after `name` is set."""
 
@@ -53,7 +53,7 @@ class Figure(KeepsUnknownFields):
         raise ValueError(f"the figure {self.name} has no value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Text(KeepsUnknownFields):
     """A sentence as data: its key in the text files, and the figures that its placeholders need."""
 

@@ -1,8 +1,9 @@
 """Rows of an account's timeline: looks, and mails whose records are elsewhere, by the account and the time."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from ledger.domain.records import record
 
 
 class TimelineRowKind(StrEnum):
@@ -12,7 +13,7 @@ class TimelineRowKind(StrEnum):
     MAIL = "mail"  # a mail to the account has ended: its record has more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TimelineRow:
     """A row of an account's timeline. Of one person, page and minute there is one look."""
 

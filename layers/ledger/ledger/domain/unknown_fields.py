@@ -1,10 +1,12 @@
 """Fields that a newer release stored, and that this one does not know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
+
+from ledger.domain.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class KeepsUnknownFields:
     """A record that is stored inside a larger item, so that a rewrite of it must write its unknown fields too.
 

@@ -3,10 +3,10 @@
 The credit note of a refund is one of them, and a document that is attached to it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
+from ledger.domain.records import record
 from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, StateChange
 from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, Section
 from ledger.mails.writing import Writer
@@ -15,7 +15,7 @@ from ledger.policy.texts import shipped_texts
 _DECIDED = frozenset({CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reported:
     """What the mails of a case say beside the case itself."""
 

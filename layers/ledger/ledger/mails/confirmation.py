@@ -6,16 +6,16 @@ at once; the right of withdrawal with its form and its online function; the poli
 Of a plan, the renewal terms and the consent to them: what laws on renewals call an acknowledgement that can be kept.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
 from ledger.domain.orders import Order
+from ledger.domain.records import record
 from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, Section
 from ledger.mails.writing import Writer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reseller:
     """A provider that sells in its own name: it sends the invoice, and is the buyer's contractual partner."""
 
@@ -23,7 +23,7 @@ class Reseller:
     page: str  # where buyers ask it for a withdrawal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ConfirmedOrder:
     """What a confirmation is about."""
 

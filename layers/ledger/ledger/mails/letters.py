@@ -1,11 +1,12 @@
 """Letters: what a mail says, in parts that can be written out as text and as HTML."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ledger.domain.records import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record(frozen=True, slots=True, kw_only=True)
 class House:
     """Who writes: the product, the seller behind it, and the pages that mails link to."""
 
@@ -17,28 +18,28 @@ class House:
     product: str = "Image Tagger AI"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Paragraph:
     """Text of one or more lines."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Section:
     """The title of what follows."""
 
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Facts:
     """Names and values, one pair in a row."""
 
     rows: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Link:
     """A page to open, with the label of its button."""
 
@@ -47,7 +48,7 @@ class Link:
     is_main: bool = True  # what most readers want to do next
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Quote:
     """A text that stands apart: words that were agreed to, a form, the published policy."""
 
@@ -57,7 +58,7 @@ class Quote:
 Block: TypeAlias = Paragraph | Section | Facts | Link | Quote
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Letter:
     """One mail, in one language."""
 

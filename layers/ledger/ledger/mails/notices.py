@@ -3,15 +3,15 @@
 A review by a person that was asked for has two: it was received, and it was answered.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from ledger.domain.records import record
 from ledger.mails.letters import Facts, Letter, Link, Paragraph, Quote, Section
 from ledger.mails.receipts import times
 from ledger.mails.writing import Writer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Declared:
     """A declaration that was made without a login, and the two pages on which its holder answers it.
 

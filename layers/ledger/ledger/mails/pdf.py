@@ -17,6 +17,7 @@ from typing import Any
 
 import pydyf
 
+from ledger.domain.records import record
 from ledger.mails.letters import Facts, House, Letter, Link, Paragraph, Quote, Section
 
 FONTS = Path(__file__).with_name("fonts")
@@ -29,7 +30,7 @@ _PER_THOUSAND = 1000
 _IN_ONE_LIST = 100  # of a CMap: the format allows no more
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Font:
     """The embedded font: its program, and what a PDF says of it, in thousandths of its size."""
 

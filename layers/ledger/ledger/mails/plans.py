@@ -1,16 +1,16 @@
 """Mails about a plan that runs: reminders of what it costs and how to end it, and a new price before it is charged."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from ledger.domain.ids import OrderId
+from ledger.domain.records import record
 from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Section
 from ledger.mails.writing import Writer
 from ledger.policy.reminders import ReminderKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PlanReported:
     """What mails about a plan say of it."""
 

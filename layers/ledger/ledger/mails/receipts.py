@@ -6,9 +6,9 @@ Directive 2011/83/EU, article 11a(4): what was declared, word for word, and the 
 does not judge what was declared.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from ledger.domain.records import record
 from ledger.mails.letters import Facts, Letter, Paragraph, Quote, Section, one_line
 from ledger.mails.writing import Writer
 
@@ -16,7 +16,7 @@ MOST_OF_A_LINE, MOST_OF_A_STATEMENT = 200, 4_000
 """How many characters of what a stranger wrote are repeated. The whole statement is stored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Received:
     """What a receipt acknowledges."""
 

@@ -1,17 +1,17 @@
 """What a decision about a refund may depend on: the purchase, the use of its credits, its order, and the request."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from ledger.domain.ids import PaymentId
 from ledger.domain.money import Money, portion
 from ledger.domain.orders import Consent, Order
+from ledger.domain.records import record
 from ledger.domain.refund_cases import Decision, RefundReason
 from ledger.domain.texts import Text, text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LineUsage:
     """One line of the payment: its price, and the state of its credits."""
 
@@ -32,7 +32,7 @@ class LineUsage:
         return max(0, self.kept - max(0, self.drawn))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PolicyContext:
     """Everything that a decision may depend on."""
 

@@ -20,7 +20,6 @@ from which day on an order without it is refused: a day that the shop sets when 
 import functools
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Any
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields
+from ledger.domain.records import record
 
 FILE = Path(__file__).with_name("law.json")
 HOLIDAYS_FILE = Path(__file__).with_name("holidays.json")
@@ -60,7 +60,7 @@ class Measure(StrEnum):
     PERSON = "person"  # neither is agreed: a person decides
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MeasureRule:
     """By what a country measures the use of plans that are ordered from a day on."""
 
@@ -68,7 +68,7 @@ class MeasureRule:
     measure: Measure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalConsentRule:
     """From when on a country wants a consent to the renewal terms of a plan. `date.max`: no day is set."""
 
@@ -76,7 +76,7 @@ class RenewalConsentRule:
     refused_since: date  # by the shop: a plan is not sold without it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Right:
     """What the law of a country gives to a consumer who buys online."""
 
@@ -87,7 +87,7 @@ class Right:
     recommends: Recommendation | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RenewalRight:
     """A right to withdraw anew when a contract is renewed for a long time."""
 
@@ -96,7 +96,7 @@ class RenewalRight:
     from_months: int  # how long the renewed period is at least
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reseller:
     """A merchant of record: it sells to the customer, and owes what a seller owes."""
 
@@ -105,7 +105,7 @@ class Reseller:
     days: int  # from the charge on, in which it gives money back itself
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Law:
     """All rights, by country, and the calendars of public holidays."""
 

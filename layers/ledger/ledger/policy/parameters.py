@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields, is_whole
 from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.domain.recent_requests import LimitedRequest, RequestLimit
+from ledger.domain.records import record
 from ledger.policy import law
 from ledger.policy.law import Law
 
 DEFAULT_FILE = Path(__file__).with_name("parameters.json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PolicyParameters:
     """One version of the policy: its published text, and the figures that the text leaves open."""
 

@@ -14,7 +14,6 @@ import calendar
 import functools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields
+from ledger.domain.records import record
 
 FILE = Path(__file__).with_name("reminders.json")
 _OPEN = "open"
@@ -36,7 +36,7 @@ class ReminderKind(StrEnum):
     RUNNING = "running"  # a plan goes on, and is charged from time to time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReminderRule:
     """When customers of some countries are reminded."""
 
@@ -47,7 +47,7 @@ class ReminderRule:
     period_months: int = 1  # RENEWAL: of a plan with periods of this length or longer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RunningPlan:
     """A plan that renews, as far as reminders depend on it."""
 
@@ -58,7 +58,7 @@ class RunningPlan:
     is_trial: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reminder:
     """A reminder that is due. Kind and day name it: there is one of each plan."""
 
@@ -66,7 +66,7 @@ class Reminder:
     day: date  # of the charge; RUNNING: on which so many months have passed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReminderRules:
     """All rules, and how long before the first charge at a new price it is announced."""
 

@@ -7,7 +7,6 @@ Days and amounts are formatted here. The rules and the stored records hold keys 
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from string import Formatter
@@ -15,6 +14,7 @@ from typing import Any
 
 from ledger.domain.errors import ConfigurationError
 from ledger.domain.money import Money, format_amount
+from ledger.domain.records import record
 from ledger.domain.refund_cases import CaseState
 from ledger.domain.texts import FigureValue, Text
 
@@ -30,7 +30,7 @@ class TextError(ConfigurationError):
     """A text file is wrong, or a text's figures are not those of its placeholders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Language:
     """One language: how it writes days, and a template for each key."""
 

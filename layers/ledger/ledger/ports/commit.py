@@ -1,7 +1,7 @@
 """Commits: everything that one use-case changes, written in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from ledger.domain.entries import Entry
@@ -11,6 +11,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
+from ledger.domain.records import record
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.documents import Document, DocumentKey
@@ -19,7 +20,7 @@ MAX_ACTIONS = 100
 """How many items one commit writes or checks. Source: "Quotas in Amazon DynamoDB", transactions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PaymentPointer:
     """An id of a payment whose purchase is stored under another id, or of one that several sales share.
 
@@ -47,7 +48,7 @@ class PaymentPointer:
         return (self.to, *self.also_to)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DocumentChange:
     """Store a document under a key, on condition of the version that is stored; or, with None, delete it.
 
@@ -60,7 +61,7 @@ class DocumentChange:
     replaces: int | None = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FulfilmentKey:
     """What payments pay for: an order, or one period of a subscription. All of them grant it once.
 
@@ -81,7 +82,7 @@ class FulfilmentKey:
         return (self.payment_id, *self.duplicates) if self.payment_id else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FulfilmentKeyChange:
     """Make these payments the ones for a fulfilment key, the original first. They only become more.
 
@@ -103,7 +104,7 @@ class FulfilmentKeyChange:
         return self.payment_ids == self.replaces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AccountChange:
     """What changes on an account, on condition of the version that was read.
 
@@ -135,7 +136,7 @@ class AccountChange:
         return not (self.lots or self.holds or self.flags or self.cases or self.subscription or self.covered_by)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Commit:
     """Everything that one use-case changes. All of it is written, if all conditions hold, or nothing."""
 
@@ -151,7 +152,7 @@ class Commit:
     documents: tuple[DocumentChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why nothing of a commit was written: the stored items that conflict, as far as the store returns them."""
 

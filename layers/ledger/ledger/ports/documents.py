@@ -1,7 +1,7 @@
 """Documents: records that are stored whole, each under a key of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
 from ledger.domain.receipts import Mute
 from ledger.domain.recent_requests import LimitedRequest, RecentRequests
+from ledger.domain.records import record
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -34,7 +35,7 @@ def sortable(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CasePointer:
     """The account of a refund case, so that support finds a case by its id alone."""
 
@@ -42,7 +43,7 @@ class CasePointer:
     account_id: AccountId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class OrderPointer:
     """The order of a checkout, so that a payment's order is found by the checkout that it was made on."""
 
@@ -50,7 +51,7 @@ class OrderPointer:
     url: str | None = None  # of the checkout's page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AwaitedOrder:
     """An order whose payment is awaited: once it is paid, its contract is confirmed by a mail."""
 
@@ -59,7 +60,7 @@ class AwaitedOrder:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WatchedPlan:
     """A plan that was ordered, in the list of those whose customers are reminded: by the day of the next look at it."""
 
@@ -69,7 +70,7 @@ class WatchedPlan:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CreditNotePointer:
     """The credit note of a refund, or the one that takes it back: there is one of each."""
 
@@ -88,7 +89,7 @@ def read_position(position: str) -> tuple[datetime, str]:
     return datetime.fromisoformat(since), name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobCursor:
     """The progress of a job."""
 

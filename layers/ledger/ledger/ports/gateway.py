@@ -1,17 +1,17 @@
 """The gateway: what this service requests from a payment provider."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.domain.catalogue import Product
 from ledger.domain.facts import RefundedItem, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.records import record
 from ledger.domain.subscriptions import SubscriptionState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefundToSend:
     """An approved refund, as the provider must carry it out."""
 
@@ -25,7 +25,7 @@ class RefundToSend:
     source: str | None = None  # the provider's own id of what is refunded, if several payments paid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SentRefund:
     """A refund, as the provider returned it."""
 
@@ -35,7 +35,7 @@ class SentRefund:
     amount_minor: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PaidSource:
     """One of several payments at the provider that paid for one purchase."""
 

@@ -1,10 +1,11 @@
 """The mailer: what hands a message to a mail service."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from ledger.domain.records import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A file that is sent with a message."""
 
@@ -13,7 +14,7 @@ class Attachment:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Message:
     """One mail, as it is handed to the mail service. No field but the two bodies has a line break."""
 

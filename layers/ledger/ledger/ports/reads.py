@@ -1,7 +1,7 @@
 """Reads: the names of what to read, and what was found under them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -12,6 +12,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
+from ledger.domain.records import record
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
@@ -21,7 +22,7 @@ _D = TypeVar("_D")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Keys:
     """Names of things to read. A lot is read where it lies once it has left its account."""
 
@@ -83,7 +84,7 @@ def _keys_of_pointer(pointer: PaymentPointer) -> Keys:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Snapshot:
     """What a store knows under some names. What is not in a mapping is not stored."""
 
@@ -210,7 +211,7 @@ class FollowedCase(NamedTuple):
     moved_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Page(Generic[_T]):
     """A part of a listing, and where the next one starts; None: this was the last."""
 

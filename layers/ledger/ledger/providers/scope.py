@@ -10,16 +10,17 @@ in the same account. Nothing of them is booked. A person mutes what is recognize
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ledger.domain.errors import ConfigurationError
+from ledger.domain.records import record
 from ledger.providers.parsing import Json
 
 _OF_THE_EVENT = "event"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MuteRule:
     """What another application's objects have. An event that it recognizes is only noted, if it can't be booked."""
 
@@ -37,7 +38,7 @@ class MuteRule:
         return any(str(value) == self.value for value in found)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Scope:
     """Our own accounts at the providers, and what is not ours in them."""
 

@@ -6,7 +6,6 @@ notification ──► translator, by its event type ──► the fields of an 
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, TypeVar
 
@@ -16,6 +15,7 @@ from ledger.domain.facts import Fact, PaidLine, PaymentSettled
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Order, Terms, hash_of_terms
 from ledger.domain.receipts import MUTABLE, NotBookable, ParkReason
+from ledger.domain.records import record
 from ledger.domain.subscriptions import Subscription
 from ledger.providers.parsing import Json, excerpt, is_text
 
@@ -49,7 +49,7 @@ class EventFields(TypedDict, total=False):
     not_bookable: NotBookable
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Agreement:
     """The product of an order under the terms that were agreed."""
 

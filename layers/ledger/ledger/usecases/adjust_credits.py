@@ -8,7 +8,7 @@ Each movement is an entry against the counter-account goodwill.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
@@ -18,6 +18,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
 from ledger.domain.lots import Lot
 from ledger.domain.proposals import CREDITS
+from ledger.domain.records import record
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import idempotency_key
 from ledger.ports.reads import Keys
@@ -34,7 +35,7 @@ ADJUSTMENTS_ROUTE = "adjustments"
 _LOTS = "goodwill/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Adjustment:
     """Credits that a person gives, or takes back."""
 

@@ -10,7 +10,7 @@ longer is left as it is.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -19,6 +19,7 @@ from ledger.domain.events import Event
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id
 from ledger.domain.receipts import DISMISSED, ParkReason, Receipt, RecordOutcome
+from ledger.domain.records import record
 from ledger.domain.subjects import subject_of_event
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import audit_key, subject_act_key, subject_request_key
@@ -37,7 +38,7 @@ ATTRIBUTABLE = frozenset({ParkReason.NO_ACCOUNT, ParkReason.AMBIGUOUS_ACCOUNT})
 """The reasons for which an event is booked once it is known whose it is. No other is a question of the account."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """Whose a parked event is, as a person says."""
 
@@ -47,7 +48,7 @@ class Attribution:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Replay:
     """Another try at a parked event, as a person wants it."""
 

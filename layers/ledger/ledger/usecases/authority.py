@@ -8,12 +8,13 @@ The sums are items of their own, and are written under the versions that were re
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import RequestRefused, SecondPersonNeeded
 from ledger.domain.ids import AccountId, derived_id
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal, Stake, SupportLimit, month_of
+from ledger.domain.records import record
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import (
     DocumentKey,
@@ -29,7 +30,7 @@ from ledger.ports.store import Store
 _NOTHING = SupportLimit(day=0, month=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Confirmation:
     """The second person's word about a proposal."""
 
@@ -37,7 +38,7 @@ class Confirmation:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Authority:
     """How far an act may go: alone, within limits, or with a second person."""
 
@@ -51,7 +52,7 @@ UNLIMITED = Authority()
 """For those who are no person of support: operators and tests."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Act:
     """One act of a person, as it is about to be carried out."""
 

@@ -6,11 +6,13 @@ The words of a line are in `ledger.usecases.chain_lines`.
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from ledger.domain.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Line:
     """One thing that happened, in words."""
 

@@ -16,7 +16,7 @@ granted meanwhile is seen too: the grant has a condition on the consent, and the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.contacts import Contact
@@ -26,6 +26,7 @@ from ledger.domain.mails import MailKind
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.purchases import Purchase
 from ledger.domain.recent_requests import LimitedRequest
+from ledger.domain.records import record
 from ledger.domain.refund_cases import STEPS_WITHIN, CaseState, RefundCase, open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
@@ -44,7 +45,7 @@ CONSENTS_ROUTE = "consents"
 """The route of which an order's id is the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Use:
     """What happened to the credits of an order."""
 

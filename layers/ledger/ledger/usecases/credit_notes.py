@@ -9,7 +9,6 @@ again, and takes a number of the new year.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ledger.domain.credit_notes import (
@@ -25,6 +24,7 @@ from ledger.domain.ids import PaymentId, approval_tag, provider_of
 from ledger.domain.links import Links
 from ledger.domain.mails import MailKind
 from ledger.domain.purchases import Purchase
+from ledger.domain.records import record
 from ledger.domain.refund_cases import case_id_of
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import (
@@ -43,7 +43,7 @@ _NEW_YEAR = timedelta(days=1)
 """How long before and after New Year another writer may be in the other year: a job keeps the time of its beginning."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Seller:
     """Who sells, and through which providers in its own name: the sales of a merchant of record are not ours."""
 

@@ -6,13 +6,13 @@ older is left out, and the answer says so. So an account of years is explained a
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.records import record
 from ledger.ports.documents import sortable
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -43,7 +43,7 @@ MOST_ENTRIES = 50
 """By how many entries a balance is explained, if it has no more. Else it is explained by its lots."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Chain:
     """Everything that an id leads to."""
 

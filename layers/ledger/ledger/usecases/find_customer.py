@@ -6,11 +6,11 @@ bought for another account has no page here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ledger.domain.accounts import Account
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, provider_of
+from ledger.domain.records import record
 from ledger.domain.subscriptions import SubscriptionStatus
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -18,7 +18,7 @@ from ledger.ports.store import Store
 _PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BillingCustomer:
     """A customer at a provider, and the subscriptions of this customer that the account has."""
 

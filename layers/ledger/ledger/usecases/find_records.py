@@ -10,7 +10,6 @@ and still has the name.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -24,6 +23,7 @@ from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address, number
 from ledger.domain.money import Money, format_amount
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
+from ledger.domain.records import record
 from ledger.ports.documents import (
     CasePointer,
     OrderPointer,
@@ -74,7 +74,7 @@ class GoTo(StrEnum):
     WHY = "why"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Found:
     """One thing that was found."""
 
@@ -89,7 +89,7 @@ class Found:
     go_to_id: str = ""  # empty: the account
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Searched:
     """What is searched: the store, the providers' names, and the key of the addresses' hashes on first use."""
 

@@ -11,7 +11,7 @@ All of it stands on the order. The right is the contract's: it reaches each paym
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -19,6 +19,7 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, mail_id_of, order_of
 from ledger.domain.orders import LateInformation, Order
+from ledger.domain.records import record
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.withdrawal import may_be_informed
 from ledger.ports.commit import Commit, DocumentChange
@@ -29,7 +30,7 @@ from ledger.usecases.list_mails import list_mail
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LateInformationAsked:
     """The order's latest mail, and whether this request asked for it."""
 

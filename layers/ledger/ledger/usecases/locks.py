@@ -5,9 +5,9 @@ That is the consent of an order, or a decision about a withdrawal from its contr
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
+from ledger.domain.records import record
 from ledger.domain.accounts import Account, Lock
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import MissingConsent, Order
@@ -15,7 +15,7 @@ from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LockedOrder:
     """Credits of one order that can't be used yet."""
 

@@ -7,7 +7,7 @@ contract's consent   a confirmation that came back is none: what is unused is lo
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.errors import RequestRefused, StoreUnavailable
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailKind, MailRecord, order_of
+from ledger.domain.records import record
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key, mail_record_key
 from ledger.ports.reads import Keys
@@ -31,7 +32,7 @@ class Failure(StrEnum):
     COMPLAINT = "complaint"  # it was delivered, and reported as spam
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FailureReport:
     """What the mail service reports on a mail that it had accepted."""
 

@@ -11,7 +11,7 @@ moved by recording them again. What a request does not move, for there is too mu
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -19,6 +19,7 @@ from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event
 from ledger.domain.receipts import MUTABLE, Mute, Receipt, Trigger
+from ledger.domain.records import record
 from ledger.domain.subjects import subject_of_mute
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import mute_key, subject_act_key
@@ -37,7 +38,7 @@ _OVERLAP = timedelta(minutes=10)  # the index of parked receipts may lag behind 
 Translate = Callable[[Receipt], Event | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MutePreview:
     """What muting the kind of a parked event would do."""
 
@@ -48,7 +49,7 @@ class MutePreview:
     is_cut: bool  # there may be more: not all parked events were looked at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CountedMute:
     """A mute, with the number of parked events that it keeps out of the list."""
 

@@ -15,7 +15,7 @@ A request that failed at any step is completed by repeating it with the same Ide
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ledger.domain.accounts import Account
@@ -36,6 +36,7 @@ from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.money import format_amount
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, RenewalConsent, ShownInformation
 from ledger.domain.recent_requests import LimitedRequest
+from ledger.domain.records import record
 from ledger.domain.subscriptions import RUNNING
 from ledger.domain.withdrawn import repeated_withdrawals
 from ledger.ports.commit import Commit, DocumentChange
@@ -67,7 +68,7 @@ A bank debit takes two weeks to succeed or fail.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """What a customer requests to buy, and the terms that the customer accepted."""
 
@@ -329,7 +330,7 @@ def _refuse_beside(
     raise SubscriptionAlreadyRuns(order.product_id, begun.subscription_id)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Running:
     """The subscription that a payment began, as far as it is known. None: the payment was not reported yet."""
 

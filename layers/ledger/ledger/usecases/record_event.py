@@ -12,7 +12,7 @@ event ───┼─ payment with a known account ──► grant without readi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.entries import Entry
@@ -20,6 +20,7 @@ from ledger.domain.errors import CommitTooLarge
 from ledger.domain.events import Claim, Event
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import MUTED, Mute, NotBookable, ParkReason, Receipt, RecordOutcome
+from ledger.domain.records import record
 from ledger.ports.commit import Commit
 from ledger.ports.documents import mute_key
 from ledger.ports.reads import Keys, Snapshot, keys_of
@@ -30,7 +31,7 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RecordResult:
     """What became of an event."""
 

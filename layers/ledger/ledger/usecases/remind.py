@@ -11,7 +11,6 @@ plan was sold at.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from ledger.domain.accounts import Account
@@ -19,6 +18,7 @@ from ledger.domain.catalogue import Catalogue
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.orders import OpenCheckout, Order
+from ledger.domain.records import record
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.policy.reminders import ReminderRules, RunningPlan, add_months
 from ledger.ports.commit import Commit, DocumentChange
@@ -43,7 +43,7 @@ LATE_PRICE_CHANGE = "late_price_change"
 """A new price that is announced later than the rules want, beside the kinds of the mails that were listed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PriceChange:
     """A new price of a plan that runs."""
 

@@ -13,7 +13,7 @@ An attempt that breaks off between two parts leaves the intent. The next one fin
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +24,7 @@ from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted
 from ledger.domain.ids import PaymentId, part_number, part_tag, provider_of
 from ledger.domain.parts import own_left
 from ledger.domain.purchases import duplicate_minor
+from ledger.domain.records import record
 from ledger.domain.refund_cases import BY_SENDER, CHARGED_TWICE, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import (
@@ -73,7 +74,7 @@ class SendResult(StrEnum):
     UNCLEAR = "unclear"  # a later attempt finds out
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Lease:
     """An intent that this sender has to itself until `intent.leased_until`, with its case and purchase."""
 

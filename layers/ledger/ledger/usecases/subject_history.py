@@ -1,8 +1,7 @@
 """The history of what belongs to no account: who has looked at it, and who did what about it and why."""
 
-from dataclasses import dataclass
-
 from ledger.domain.ids import SubjectId
+from ledger.domain.records import record
 from ledger.ports.documents import subject_act_key, timeline_position
 from ledger.ports.store import Store
 from ledger.usecases.chain_lines import look_line, subject_act_line
@@ -12,7 +11,7 @@ MOST_LISTED = 50
 """How many of the newest acts, and of the newest looks, are read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SubjectHistory:
     """The newest acts and looks, newest first. `is_cut`: there are older ones."""
 

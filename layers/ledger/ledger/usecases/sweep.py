@@ -19,7 +19,7 @@ items that fail in each round, or take all the time, hold up no others:
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Lock
@@ -27,6 +27,7 @@ from typing import Generic, Protocol, TypeVar
 from zlib import crc32
 
 from ledger.domain.errors import StoreUnavailable
+from ledger.domain.records import record
 from ledger.ports.documents import position_of
 
 S = TypeVar("S")
@@ -66,7 +67,7 @@ class Unwatched:
 UNWATCHED: Watch = Unwatched()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Failure(Generic[S]):
     """An item that failed, and why. `subject` None: the listing itself failed, or has items that can't be read."""
 
@@ -74,7 +75,7 @@ class Failure(Generic[S]):
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Round(Generic[S, T]):
     """A finished round."""
 
@@ -97,7 +98,7 @@ class Round(Generic[S, T]):
             raise next((error for error in errors if not isinstance(error, StoreUnavailable)), errors[0])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pace:
     """How much of a job is done at once."""
 
@@ -288,7 +289,7 @@ class _Waiting(Generic[S]):
             self._cut.add(lane)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Done(Generic[S, T]):
     """The result of one item."""
 
@@ -296,7 +297,7 @@ class _Done(Generic[S, T]):
     result: T
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Failed(Generic[S]):
     """Why one item failed."""
 

@@ -11,7 +11,7 @@ earlier one can be the later one by the clock, and then both are placed by its t
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -21,6 +21,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailRecord
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
+from ledger.domain.records import record
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.timeline import TimelineRowKind
 from ledger.ports.documents import (
@@ -65,7 +66,7 @@ class LineKind(StrEnum):
     LOOK = "look"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TimelineLine:
     """A line of the timeline."""
 
@@ -88,7 +89,7 @@ class TimelineLine:
         return (self.instant, rank_of(self.line.kind), self.position)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TimelinePage:
     """A page of a timeline, and where the next one starts: a text, and the balance before its first entry."""
 
@@ -98,7 +99,7 @@ class TimelinePage:
     left_out: frozenset[LineKind] = frozenset()  # of these kinds there are more than are read, on whichever page
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _End:
     """Where a page ends: at a line of a list, and behind an entry."""
 

@@ -5,7 +5,6 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,6 +12,7 @@ from urllib.parse import parse_qsl
 from ledger.api.pages.texts import Words
 from ledger.domain.declarations import Channel, DeclarationKind, Submission
 from ledger.domain.errors import InvalidBody
+from ledger.domain.records import record
 
 MAX_BODY_BYTES = 64 * 1024
 FIELDS = ("name", "contract", "email", "part", "message", "type", "ends_on", "form", "language", "token")
@@ -25,7 +25,7 @@ _LINES = frozenset({"contract", "part", "message"})
 """The fields that may have several lines."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sent:
     """A form as it was sent: cleaned texts by field."""
 

@@ -8,13 +8,14 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
 
 from ledger.api.pages.texts import LANGUAGES, Words, words_of
 from ledger.domain.declarations import PUBLIC_KINDS, Declaration, DeclarationKind
+from ledger.domain.records import record
 from ledger.policy import law
 
 SUPPORT_EMAIL = "support@imagetaggerai.com"
@@ -27,7 +28,7 @@ _OTHER = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Form:
     """What a form shows: what was entered, what is wrong with it, and its secret."""
 

@@ -7,19 +7,19 @@ be changed: see `docs/decisions/0041-declarations-without-a-login.md`.
 import functools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from string import Formatter
 
 from ledger.domain.declarations import DeclarationKind, Submission
+from ledger.domain.records import record
 
 DIRECTORY = Path(__file__).with_name("texts")
 LANGUAGES = ("en", "de", "fr", "it", "es", "nl", "pl")
 """The languages of the pages. The first one is that of whoever asks for none of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Words:
     """The words of one language."""
 

@@ -4,13 +4,13 @@ Source: developer.paddle.com/api-reference/transactions/overview.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import Product, ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled, UngrantedLine
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
+from ledger.domain.records import record
 from ledger.providers.paddle.notification import PaddleNotification, period_end, period_of
 from ledger.providers.parsing import (
     Json,
@@ -32,7 +32,7 @@ _IS_A_LATER_ONE = {*_PAYS_FOR_A_PERIOD, "subscription_update"}
 _GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Lines:
     """The lines of a transaction: those that grant credits by what they are for, and those that grant none."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, groupby
 from operator import itemgetter
@@ -17,6 +16,7 @@ from ledger.domain.facts import (
     FraudWarned,
     ResolutionReported,
 )
+from ledger.domain.records import record
 from ledger.providers.parsing import Json, amount, currency, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
@@ -142,7 +142,7 @@ def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeCha
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Moved:
     """What a dispute moved, as in `DisputeChanged`."""
 

@@ -3,7 +3,7 @@
 Source: docs.stripe.com/api/invoices/object, docs.stripe.com/billing/subscriptions/webhooks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
@@ -11,6 +11,7 @@ from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSet
 from ledger.domain.ids import AccountId
 from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.records import record
 from ledger.providers.parsing import (
     Json,
     amount,
@@ -40,7 +41,7 @@ _PAYS_FOR_A_PERIOD = {_FIRST_PERIOD, "subscription_cycle", "subscription_update"
 """The reasons of invoices that charge whole periods. A trial that is ended, or a moved anchor, is an update."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Charged:
     """The lines of an invoice that are no prorations."""
 

@@ -18,13 +18,14 @@ docs.stripe.com/api/invoice-line-item/object.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ledger.domain.events import About, CreditedPeriod
 from ledger.domain.facts import BalanceCredited, PaidLine, RefundedItem, UngrantedLine
 from ledger.domain.ids import PaymentId
 from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import ParkReason
+from ledger.domain.records import record
 from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.invoice_lines import (
     is_proration,
@@ -37,7 +38,7 @@ from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventNotBookable
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Prorated:
     """What the prorations of one invoice mean."""
 
@@ -63,7 +64,7 @@ class Prorated:
         return replace(self, ungranted=_overcharges(parts, self.overcharge_minor - unpaid_minor))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Part:
     """A line, and what it credits of what was paid before, or charges."""
 

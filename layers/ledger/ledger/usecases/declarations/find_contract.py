@@ -6,12 +6,12 @@ left to a person.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from ledger.domain.accounts import Account
 from ledger.domain.declarations import ReviewCause
 from ledger.domain.ids import AccountId, PaymentId, provider_of, subscription_of
 from ledger.domain.purchases import Purchase
+from ledger.domain.records import record
 from ledger.policy import law
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
@@ -23,7 +23,7 @@ MOST_NAMES = 8
 _NAME = re.compile(r"\b[A-Za-z]{2,8}_[A-Za-z0-9_]{3,80}\b")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Contract:
     """What was found: the customer's account, and what of it the contract is."""
 

@@ -3,7 +3,7 @@
 Each is on record under the declaration, which may belong to no account, in the transaction that carries it out.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -12,6 +12,7 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
+from ledger.domain.records import record
 from ledger.domain.subjects import subject_of_declaration
 from ledger.ports.commit import DocumentChange
 from ledger.ports.documents import subject_act_key
@@ -23,7 +24,7 @@ from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class NamedContract:
     """The contract that a person has found for a declaration."""
 

@@ -5,7 +5,7 @@ Within the limits of its person it begins at once, above them when a second pers
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -13,6 +13,7 @@ from ledger.domain.errors import IdempotencyKeyReused, IncidentChanged, InvalidR
 from ledger.domain.ids import AccountId, derived_id
 from ledger.domain.incidents import MOST_RUNS, Incident, ListedIncident
 from ledger.domain.proposals import CREDITS
+from ledger.domain.records import record
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import incident_key, listed_incident_key, running_incident_key
 from ledger.ports.reads import Keys
@@ -25,7 +26,7 @@ INCIDENTS_ROUTE = "incidents"
 """The route of the Idempotency-Keys of incidents: one key counts for one person and one route."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class IncidentRequest:
     """What a person wants to make good."""
 

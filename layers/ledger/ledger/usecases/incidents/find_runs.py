@@ -4,7 +4,7 @@ A row only says where to look: what it leads to is read before it counts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId
 from ledger.domain.incidents import LONGEST, MOST_RUNS, LeftOut
+from ledger.domain.records import record
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.runs import FailedRun
 from ledger.ports.documents import DocumentKey, failed_run_key
@@ -23,7 +24,7 @@ _AT_ONCE = 100
 """How many items one round trip reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FoundRuns:
     """The failed runs of a time, as the index lists them."""
 
@@ -31,7 +32,7 @@ class FoundRuns:
     cut_at: datetime | None  # more than MOST_RUNS have failed: those from this time on are not among them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AccountFailures:
     """The failed runs of one account in an incident."""
 
@@ -43,7 +44,7 @@ class AccountFailures:
     left_out: LeftOut | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Preview:
     """What an incident would replace now."""
 

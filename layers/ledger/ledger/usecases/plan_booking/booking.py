@@ -10,7 +10,7 @@ stored target did not say so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
@@ -22,6 +22,7 @@ from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
+from ledger.domain.records import record
 from ledger.domain.refund_cases import PaymentConcern, QueuedCase
 from ledger.domain.refunds import succeeded_refunds
 from ledger.domain.renewal_stops import RenewalStop
@@ -161,7 +162,7 @@ def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: in
     return frozenset(over) & closed_before.keys() | frozenset(leaving[: max(0, room)])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Booked:
     """What the payments for one thing change on their account."""
 

@@ -6,16 +6,17 @@ granted once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.lots import Lot, Movement, movements
+from ledger.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Origin:
     """When something happened, what caused it, and the correlation id of the delivery, request or job that wrote it."""
 

@@ -14,18 +14,19 @@ of one of them checks that no other payment was added to their keys meanwhile.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.records import record
 from ledger.ports.commit import FulfilmentKey, FulfilmentKeyChange
 from ledger.ports.reads import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
     """All payments for one thing, and what to write or check under their fulfilment keys."""
 

@@ -20,7 +20,7 @@ What is reported of shared money tells each sale what began to be sent for anoth
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ledger.domain.events import About, Event
 from ledger.domain.facts import MoneyLinked, PaymentSettled, RefundAttempted, facts_of, merge
@@ -28,11 +28,12 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.links import Links
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.records import record
 from ledger.ports.commit import PaymentPointer
 from ledger.ports.reads import Snapshot, keys_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Merge:
     """One purchase before and after an event."""
 

@@ -1,7 +1,5 @@
 """Read a purchase with everything that a decision about it rests on."""
 
-from dataclasses import dataclass
-
 from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound
 from ledger.domain.facts import PaymentSettled
@@ -9,6 +7,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable
+from ledger.domain.records import record
 from ledger.domain.refund_cases import RefundCase
 from ledger.ports.documents import case_key
 from ledger.ports.reads import Keys, Snapshot
@@ -17,7 +16,7 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CaseContext:
     """A purchase, its account and its order, as they were read for one decision."""
 

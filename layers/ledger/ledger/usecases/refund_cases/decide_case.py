@@ -11,7 +11,7 @@ An approval without an amount is of what the policy recommends at that moment, f
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -21,6 +21,7 @@ from ledger.domain.facts import RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
 from ledger.domain.proposals import CREDITS
+from ledger.domain.records import record
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, RefundCase
 from ledger.domain.texts import text
 from ledger.policy.parameters import PolicyParameters
@@ -46,7 +47,7 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReviewDecision:
     """What a person decides about a case in review."""
 
@@ -103,7 +104,7 @@ def decide_case(
     return run_transaction(lambda: _decide(request, store, policy), case_id)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Request:
     """One request to decide a case."""
 

@@ -1,6 +1,6 @@
 """Open a refund case, requested by a customer, or by support in the customer's name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.contacts import Contact
@@ -10,6 +10,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
 from ledger.domain.mails import MailKind
 from ledger.domain.recent_requests import LimitedRequest
+from ledger.domain.records import record
 from ledger.domain.refund_cases import (
     BY_POLICY,
     CaseState,
@@ -40,7 +41,7 @@ DECLARATIONS_ROUTE = "declarations"
 """The routes that open cases: an Idempotency-Key counts for one of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WithdrawnContract:
     """A withdrawal from a contract: the case of the payment that was named, and when it was confirmed."""
 
@@ -49,7 +50,7 @@ class WithdrawnContract:
     asked_at: datetime  # the time that counts for the period
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RefundClaim:
     """A request for money back, by a customer or in a customer's name."""
 

@@ -1,18 +1,18 @@
 """The review queue with what a person chooses by: reason, amount, due date, who has it open, who wrote to us first."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.claims import CaseClaim
 from ledger.domain.disputes import first_disputed_at
 from ledger.domain.purchases import Purchase
+from ledger.domain.records import record
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.ports.documents import case_claim_key, case_key
 from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WaitingCase:
     """A case in the review queue, with what it is about."""
 

@@ -1,7 +1,6 @@
 """Desk: what mails are written from, whom a mail reaches, and why it may not be written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.accounts import Account
@@ -9,6 +8,7 @@ from ledger.domain.catalogue import Catalogue
 from ledger.domain.contacts import Contact
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailIntent
+from ledger.domain.records import record
 from ledger.mails.confirmation import Reseller
 from ledger.mails.letters import House, Letter
 from ledger.mails.writing import Writer
@@ -18,7 +18,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What mails are written from."""
 
