@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 
-from ledger.domain.records import record
 from ledger.domain.accounts import Account, Lock
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import MissingConsent, Order
+from ledger.domain.records import record
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 
@@ -28,6 +28,8 @@ class LockedOrder:
 def read_locks(account: Account, store: Store, now: datetime) -> list[LockedOrder]:
     """Return what is locked on an account, by order. Nothing is read if no credits are locked."""
     locks = account.locks(now).values()
+    if not locks:
+        return []
     unconfirmed = frozenset(f"order/{one.order_id}" for one in locks if one.credits and one.order_id and one.until)
     found = store.read(Keys(fulfilment_keys=unconfirmed)) if unconfirmed else Snapshot()
     return locked_orders(account, found.order, now)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, SkipValidation
+from pydantic import Field, WrapValidator
 from typing_extensions import TypedDict
 
 from ledger.api.responses.locks import LockResponse
@@ -87,6 +87,11 @@ class LotResponse(TypedDict):  # there may be thousands: a model for each takes 
     expires_at: datetime | None
 
 
+def _as_it_is(lots: object, _: object) -> object:
+    """Return lots without validation: they are our own. `SkipValidation` would also copy them when they are sent."""
+    return lots
+
+
 class OrderableResponse(ResponseModel):
     """Whether the account can order a product now."""
 
@@ -123,7 +128,7 @@ class AccountResponse(ResponseModel):
     shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
     locked: int = Field(description="Credits that are here, but wait for the consent of their orders.")
     locks: list[LockResponse]
-    lots: SkipValidation[list[LotResponse]]
+    lots: Annotated[list[LotResponse], WrapValidator(_as_it_is)]
     subscriptions: list[SubscriptionResponse]
     products: list[OrderableResponse] = Field(description="What can be ordered now. `GET /catalogue` has the prices.")
     contact: ContactResponse | None = Field(
