@@ -178,7 +178,7 @@ def test_a_refund_beside_the_one_that_the_law_demands_leaves_no_debt_either() ->
     assert owed(store) == 0
 
 
-def test_what_was_paid_for_is_not_by_law() -> None:
+def test_used_credits_that_were_paid_for_are_not_taken_back_by_law() -> None:
     """With complete consent only the unused part goes back."""
     store = FakeStore()
     record_events(store, paid(ordered(store, "ord_1", consent=CONSENT)), now=at(0))

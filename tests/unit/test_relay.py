@@ -75,7 +75,7 @@ def test_ten_entries_go_with_one_call(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_bytes_of_a_call_are_limited() -> None:
-    """Three entries of 100 KB take two calls; the fake refuses more."""
+    """An entry of more than half of it has a call of its own. The fake refuses more."""
     events = FakeEvents()
     big = "x" * 50_000  # twice in an entry: in its id, and in its data; the case's id is part of it, too
     assert relayed(events, *(record(number, f"case_{number}{big}-1") for number in range(4))) == []

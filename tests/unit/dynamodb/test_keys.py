@@ -82,11 +82,10 @@ def key_texts(source: str) -> Iterator[tuple[int, str]]:
                     yield node.lineno, text
 
 
-@pytest.mark.parametrize("path", [*PRODUCT, *READERS], ids=str)
+@pytest.mark.parametrize("path", [path for path in [*PRODUCT, *READERS] if path.parent.name != "dynamodb"], ids=str)
 def test_no_module_outside_dynamodb_knows_the_text_of_a_key(path: Path) -> None:
     """Not even a tool: it asks `ledger.dynamodb.keys`. So the table's layout can change in one place."""
-    if path.parent.name != "dynamodb":
-        assert list(key_texts(path.read_text("utf-8"))) == []
+    assert list(key_texts(path.read_text("utf-8"))) == []
 
 
 @pytest.mark.parametrize(

@@ -233,9 +233,9 @@ def left_unread(*payments: PaymentId) -> dict[str, Any]:
 
 def test_keys_that_dynamodb_left_unread_are_asked_for_again_and_only_they() -> None:
     """As it returned them; what it had read is kept."""
-    found = {"Responses": {"ledger": [keys.payment_key(PI) | {"points_to": {"S": IN}}]}, "UnprocessedKeys": {}}
-    store, connection = store_over(left_unread(PI), found)
-    assert set(store.read(Keys(payments=frozenset({PI, CH}))).payments) == {PI}
+    first, second = ({"ledger": [keys.payment_key(name) | {"points_to": {"S": IN}}]} for name in (CH, PI))
+    store, connection = store_over(left_unread(PI) | {"Responses": first}, {"Responses": second, "UnprocessedKeys": {}})
+    assert set(store.read(Keys(payments=frozenset({PI, CH}))).payments) == {PI, CH}
     assert len(connection.calls) == 2
     assert connection.calls[1][1] == {"RequestItems": left_unread(PI)["UnprocessedKeys"]}
 

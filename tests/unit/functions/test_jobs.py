@@ -292,7 +292,7 @@ def test_one_account_that_cannot_be_written_delays_no_expiry_and_is_tried_again(
 
 
 def test_expiry_continues_where_the_time_ended(services: Runtime) -> None:
-    """One account a round: after three rounds all are expired."""
+    """One account a round: after a few rounds all are expired."""
     accounts = [AccountId(f"acct_{number}") for number in range(3)]
     for number, account_id in enumerate(accounts):
         expires_at = LATER - timedelta(days=6 - 2 * number)

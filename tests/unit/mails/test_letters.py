@@ -10,6 +10,7 @@ from ledger.domain.contacts import LANGUAGES, is_address, known_language
 from ledger.domain.refund_cases import CaseState
 from ledger.mails.cases import is_outdated
 from ledger.mails.letters import MOST_IN_A_SUBJECT, Letter, Link, one_line
+from ledger.mails.notices import account_suspended
 from ledger.mails.receipts import receipt, times
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer, mail_texts
@@ -130,6 +131,8 @@ def test_a_suspension_says_why_and_how_a_person_reviews_it() -> None:
     text = re.sub(r"\s+", " ", as_text(letter("suspended")))
     for part in ("dispute a payment", "reported as fraud", "A member of our team", "review by a person", "stay open"):
         assert part in text
+    twice = as_text(account_suspended(("support", "of_a_newer_release"), "mail_1", Writer("en", HOUSE)))
+    assert twice.count("A member of our team") == 1
 
 
 @pytest.mark.parametrize(

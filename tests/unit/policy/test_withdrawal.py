@@ -320,7 +320,7 @@ def test_one_country_without_a_calendar_is_enough_for_a_person_to_look() -> None
 def test_credits_are_locked_for_the_longest_right_with_its_free_days(
     made_at: datetime, *, is_informed: bool, days: int | None
 ) -> None:
-    """Orders from the day in the law's file on. No period of any country ends later than its lock."""
+    """Orders from the day in the law's file on."""
     assert withdrawal.lock_days(made_at, POLICY, is_informed=is_informed) == days
 
 

@@ -83,6 +83,8 @@ def test_a_subscription_says_its_state(status: SubscriptionStatus) -> None:
     line = subscription_line(known)
     assert line.words.startswith(f"subscription stripe:sub_1 to an unknown plan is {status.replace('_', ' ')}")
     assert {"stripe:evt_1", "stripe:sub_1"} <= line.ids
+    named = subscription_line(replace(known, product_id="creator_monthly"))
+    assert named.words.startswith("subscription stripe:sub_1 to creator_monthly is ")
 
 
 def test_a_failed_run_is_found_by_its_id_and_by_the_cause_of_its_entries() -> None:

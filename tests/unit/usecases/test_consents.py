@@ -160,7 +160,7 @@ def declares_withdrawal(buyer: Buyer) -> None:
 
 @pytest.mark.parametrize("act", [declares_withdrawal, Buyer.draws], ids=["withdrawal", "draw"])
 def test_what_comes_while_a_consent_is_confirmed_makes_it_late(act: Callable[[Buyer], None]) -> None:
-    """Also of an order without a lock, whose confirmation books nothing."""
+    """Of an order without a lock, whose confirmation books nothing."""
     buyer = without_lock(store := Interrupted())
     store.meanwhile = lambda: act(buyer)
     confirmed = buyer.confirms().consent

@@ -26,8 +26,9 @@ from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subjects import subject_of_declaration
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import DocumentKind, contact_key
+from ledger.ports.reads import Keys, Snapshot
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
 from ledger.usecases.declarations.change import change_declaration, read_declaration
 from ledger.usecases.declarations.find_contract import Contract, find_contract
@@ -207,8 +208,22 @@ def test_an_incomplete_form_keeps_the_time_of_its_first_sending(store: FakeStore
     assert (whole.declared_at, whole.confirmed_at) == (at(60), at(63))
 
 
-def test_neither_step_reads_anything_of_the_ledger(store: FakeStore) -> None:
+def test_neither_step_reads_anything_of_the_ledger(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of calls is the same whether or not the contract and the address are known."""
+    reads: list[Keys] = []
+    commits: list[Commit] = []
+    read, commit, begun = store.read, store.commit, store.round_trips
+
+    def noting_read(names: Keys) -> Snapshot:
+        reads.append(names)
+        return read(names)
+
+    def noting_commit(one: Commit) -> Refusal | None:
+        commits.append(one)
+        return commit(one)
+
+    monkeypatch.setattr(store, "read", noting_read)
+    monkeypatch.setattr(store, "commit", noting_commit)
     counted = []
     for contract in ("ord_1234", "ord_9999", "no idea"):
         before = store.round_trips
@@ -217,6 +232,9 @@ def test_neither_step_reads_anything_of_the_ledger(store: FakeStore) -> None:
         confirm(draft.declaration_id, f"token {contract}", store, now=at(60))
         counted.append(store.round_trips - before)
     assert len(set(counted)) == 1
+    assert store.round_trips - begun == len(reads) + len(commits)
+    assert reads == [Keys(documents=names.documents) for names in reads]
+    assert {key.kind for names in reads for key in names.documents} == {DocumentKind.DECLARATION}
 
 
 # ── The contract ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,7 +335,7 @@ def test_an_objection_leaves_it_to_a_person(store: FakeStore) -> None:
 
 @pytest.mark.parametrize("by", ["link", "silence"])
 def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) -> None:
-    """Whoever approved it: the holder of the address, by a link or by silence. Not what a person has approved."""
+    """Whoever approved it: the holder of the address, by a link or by silence."""
     name = waiting(store)
     approve(name, "yes", store)
     if by == "silence":
@@ -325,6 +343,16 @@ def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) 
     declaration = object_to(name, "no", store, now=at(70))
     assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED)
     carry_out(name, None, "staff_sue", store, why="She wrote.", now=at(90))
+    assert followed(store, name).state is DeclarationState.EXECUTED
+
+
+def test_an_objection_to_what_a_person_has_approved_changes_nothing(store: FakeStore) -> None:
+    """It is noted, and carried out all the same."""
+    name = waiting(store)
+    change_declaration(name, lambda one: one.in_review(ReviewCause.OBJECTED), store)
+    carry_out(name, None, "staff_sue", store, why="She wrote.", now=at(69))
+    declaration = object_to(name, "no", store, now=at(70))
+    assert (declaration.state, declaration.objected_at) == (DeclarationState.APPROVED, at(70))
     assert followed(store, name).state is DeclarationState.EXECUTED
 
 
@@ -694,10 +722,9 @@ def test_a_person_carries_out_what_nobody_could_match(store: FakeStore) -> None:
     assert acts(store, name) == [(AuditAction.CARRY_OUT, "sam", "He wrote.", at(80))]
 
 
-@pytest.mark.parametrize("submission", [CANCELLATION], ids=["cancellation"])
-def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeStore, submission: Submission) -> None:
+def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeStore) -> None:
     """The renewals are stopped already. What is closed has its reason, and leaves the list once it is acknowledged."""
-    name = waiting(store, replace(submission, is_extraordinary=True, message="It never worked."))
+    name = waiting(store, replace(CANCELLATION, is_extraordinary=True, message="It never worked."))
     approve(name, "yes", store)
     followed(store, name)
     of_eve = NamedContract(account_id=AccountId("acct_eve"), payment_id=PI)
@@ -726,6 +753,7 @@ def cancelled(store: FakeStore, **changes: object) -> Declaration:
 
 def test_a_cancellation_stops_the_renewals_once(store: FakeStore) -> None:
     """At the provider, by the sender. No money and no credits move."""
+    entries = [*store.entries(ADA)]
     declaration = cancelled(store)
     (stop,) = store.renewal_stops()
     assert declaration.state is DeclarationState.EXECUTED
@@ -734,10 +762,11 @@ def test_a_cancellation_stops_the_renewals_once(store: FakeStore) -> None:
     followed(store, declaration.declaration_id, NOON + 2 * DAY)
     assert [*store.renewal_stops()] == [stop]
     assert store.accounts[ADA].cases == {}
+    assert ([*store.outbox()], [*store.entries(ADA)]) == ([], entries)
 
 
 def test_the_end_of_a_cancelled_plan_is_mailed_to_the_address_on_file_alone(store: FakeStore) -> None:
-    """Whoever declares may be a stranger. Of what a person still has to settle nothing is said yet."""
+    """Whoever declares may be a stranger."""
     contact = Contact(account_id=ADA, email="ada@example.org", language="de", noted_at=NOON)
     store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
     name = cancelled(store).declaration_id
@@ -749,7 +778,7 @@ def test_the_end_of_a_cancelled_plan_is_mailed_to_the_address_on_file_alone(stor
 
 
 def test_an_extraordinary_cancellation_stops_the_renewals_at_once_and_goes_to_a_person(store: FakeStore) -> None:
-    """Whether the cause is a good one is nothing for a program."""
+    """Whether the cause is a good one is nothing for a program. Until a person has settled it, no end is mailed."""
     declaration = cancelled(store, is_extraordinary=True, message="It never worked.")
     assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.EXTRAORDINARY)
     assert [stop.subscription_id for stop in store.renewal_stops()] == [SUBSCRIPTION]
@@ -771,7 +800,7 @@ def test_a_contract_without_a_running_subscription_is_for_a_person(store: FakeSt
 
 
 def test_a_resellers_withdrawal_is_listed_until_it_is_passed_on() -> None:
-    """Also when its money is back and its receipt was sent."""
+    """Also when its receipt was sent."""
     store = FakeStore()
     record_events(store, paid(payment(PaymentId("paddle:txn_1234"))))
     name = waiting(store, replace(WITHDRAWAL, contract="txn_1234"))
@@ -789,7 +818,7 @@ def test_a_resellers_withdrawal_is_listed_until_it_is_passed_on() -> None:
 
 
 def test_a_declaration_is_listed_until_it_is_settled_and_acknowledged(store: FakeStore) -> None:
-    """In one state at a time, oldest first."""
+    """In one state at a time."""
     name = waiting(store)
     listed = {state: [one.declaration_id for one in store.declarations(state)] for state in DeclarationState}
     assert {state for state, names in listed.items() if names} == {DeclarationState.MATCHED}

@@ -106,7 +106,7 @@ def test_money_shared_by_two_accounts_is_parked_for_a_person() -> None:
 
 
 def test_an_event_can_report_on_another_payment_of_its_account() -> None:
-    """An upgrade is paid, and what is left of the running period moves to the balance: both are booked, or neither."""
+    """An upgrade is paid, and what is left of the running period moves to the balance: both are booked."""
     store = FakeStore()
     record_events(store, paid(payment(IN, paid_minor=1500)))
     credit = BalanceCredited(
@@ -140,6 +140,9 @@ def test_a_pending_refund_of_a_shared_intent_reserves_a_part_of_each() -> None:
     record_events(store, *(event for name, event in SHARED.items() if name != "refund"))
     record_events(store, moved(refund(1000, state=RefundState.PENDING)))
     assert [lot.reserved for lot in store.accounts[ADA].lots.values()] == [400, 400]
+    record_events(store, moved(refund(1000, minute=30)))
+    assert [lot.reserved for lot in store.accounts[ADA].lots.values()] == [0, 0]
+    assert balances(store) == {"stripe:in_1/0": 600, "stripe:in_2/0": 600}
 
 
 @pytest.mark.parametrize("is_late", [True, False], ids=["lifted before the link", "linked before the lift"])

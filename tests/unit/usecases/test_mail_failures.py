@@ -67,6 +67,9 @@ def test_a_complaint_is_no_bounce() -> None:
     record_failure(report(mail_id, Failure.COMPLAINT), store)
     assert is_complete(store, order.order_id)
     assert contact_of(store).failure == "complaint"
+    store.commit(Commit(documents=(list_mail(MailKind.ACCOUNT_ACTIVE, "acct_ada/1", ADA, NOON),)))
+    (intent,) = store.mail_intents()
+    assert send(store, intent.mail_id, Postbox()) is MailResult.NO_ADDRESS
 
 
 def test_a_bounce_of_another_address_leaves_the_contact() -> None:

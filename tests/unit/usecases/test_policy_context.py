@@ -96,7 +96,9 @@ def test_the_latest_payments_are_compared() -> None:
     store = stored(
         *(replace(other(), payment_id=PaymentId(f"stripe:pi_x{n}"), at=at(1 + n / 60)) for n in range(count))
     )
-    assert len(context_of(store).similar) == MOST_SIMILAR_PAYMENTS
+    similar = context_of(store).similar
+    assert len(similar) == MOST_SIMILAR_PAYMENTS
+    assert set(similar) == {f"stripe:pi_x{n}" for n in range(5, count)}
     assert context_of(store, RefundReason.UNRECOGNISED_CHARGE).similar == ()
 
 

@@ -185,7 +185,7 @@ def test_a_case_closes_by_itself_once_a_dispute_or_a_refund_has_decided(
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 1, 0)])
 def test_a_case_closes_by_itself_once_the_bank_has_closed_its_inquiries(order: tuple[int, int, int]) -> None:
-    """All of them, in whatever order that is reported. What a person decided before stands."""
+    """All of them, in whatever order that is reported."""
     store = inquired()
     second = replace(INQUIRY, dispute_id="dp_2", at=at(22))
     record_events(store, event_of(second), now=at(23))
@@ -207,6 +207,16 @@ def test_a_case_closes_by_itself_once_the_bank_has_closed_its_inquiries(order: t
     assert (list(store.review_queue(10).items), list(store.deferred_cases())) == ([], [])
     assert (list(store.mail_intents()), list(store.outbox())) == (mails, [])
     assert store.accounts[ADA].flags == {}
+
+
+def test_what_a_person_decided_of_an_inquiry_stands_once_it_is_closed() -> None:
+    """No job decides it again."""
+    store = inquired()
+    (case,) = looked(store)
+    decide_case(case.case_id, DECLINED, "sam", store, POLICY, now=at(40))
+    record_events(store, event_of(replace(INQUIRY, state=DisputeState.INQUIRY_CLOSED, at=at(50))), now=at(55))
+    assert looked(store, minute=100) == []
+    assert (case_of(store).state, case_of(store).decided_by) == (CaseState.DECLINED, "sam")
 
 
 def test_a_request_that_was_declined_before_does_not_answer_a_warning() -> None:

@@ -287,12 +287,14 @@ def test_what_does_not_change_the_customers_next_charge_is_not_announced(ada: Cu
     assert over_days(ada, ORDERED + DAY, 60) == []
 
 
-def test_a_reminder_that_is_overtaken_is_not_sent(ada: Customer) -> None:
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_reminder_that_is_overtaken_is_not_sent(ada: Customer, *, is_cancelled: bool) -> None:
     """The customer has cancelled, or the charge has moved."""
     ends = ORDERED + 8 * DAY
     ada.runs(ends, SubscriptionStatus.TRIALING)
     assert ada.looks(ends - 4 * DAY) == [("renewal_reminder",)]
-    ada.runs(ends, SubscriptionStatus.TRIALING, cancel_at=ends, at=ends - 3 * DAY)
+    until, cancel_at = (ends, ends) if is_cancelled else (ends + 30 * DAY, None)
+    ada.runs(until, SubscriptionStatus.TRIALING, cancel_at=cancel_at, at=ends - 3 * DAY)
     written = replace(desk(ada.store), catalogue=ada.catalogue)
     (intent,) = ada.store.mail_intents()
     assert intent.kind is MailKind.RENEWAL_REMINDER

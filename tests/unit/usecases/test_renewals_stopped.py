@@ -16,6 +16,7 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.documents import renewal_stop_key
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.stop_renewals import StopResult, stop_renewals
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
@@ -263,10 +264,14 @@ def test_a_withdrawal_that_refunds_nothing_ends_the_renewals_all_the_same() -> N
 
 
 def test_a_withdrawal_that_is_refunded_is_ended_by_the_sender() -> None:
-    """It stops the renewals before it sends the money, and leaves it to a person if they go on."""
+    """It stops the renewals before it sends the money."""
     store, case = withdrawn(0)
     assert case.state is CaseState.APPROVED
     assert stops(store) == []
+    provider = FakeProvider()
+    assert send_refund(case.tag, store, lambda _: provider, clock=lambda: at(63)) is SendResult.SENT
+    assert [call.partition(" ")[0] for call in provider.calls] == ["stop", "send"]
+    assert provider.stopped == {SUBSCRIPTION}
 
 
 def test_a_withdrawal_that_a_person_decides_ends_the_renewals_at_once() -> None:

@@ -96,7 +96,7 @@ def test_there_is_one_review_of_each_suspension(store: FakeStore) -> None:
 
 
 def test_a_declined_request_is_reviewed_too(store: FakeStore) -> None:
-    """Whoever has declined it. What is not declined, or is another's, is not."""
+    """What is not declined, or is another's, is not."""
     case = request_refund(store, refund_claim())
     of_case = replace(SUSPENSION, contract=case.case_id)
     with pytest.raises(RequestRefused, match="no declined request"):
@@ -115,8 +115,10 @@ def test_a_declined_request_is_reviewed_too(store: FakeStore) -> None:
 
 def test_an_active_account_has_nothing_to_review() -> None:
     """Nor has one that does not exist."""
-    with pytest.raises(RequestRefused, match="not suspended"):
-        request_review(ADA, SUSPENSION, FakeStore(), now=at(1))
+    record_events(active := FakeStore(), paid(ordered(active)), now=at(1))
+    for store in (active, FakeStore()):
+        with pytest.raises(RequestRefused, match="not suspended"):
+            request_review(ADA, SUSPENSION, store, now=at(2))
 
 
 def test_a_review_needs_no_address_and_raises_no_alarm_for_want_of_one(store: FakeStore) -> None:

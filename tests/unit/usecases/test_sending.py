@@ -377,5 +377,5 @@ def test_a_case_whose_refund_was_given_up_returns_to_a_person() -> None:
     follow(case.payment_id, store, now=at(APPROVED_AT + 3))
     last = read_case(ADA, case.case_id, store).history[-1]
     assert (last.to_state, last.actor) == (CaseState.IN_REVIEW, BY_SENDER)
-    assert last.cause.key
+    assert last.cause.key == "not_sent.dispute_open"
     assert store.accounts[ADA].lots["stripe:pi_1/0"].reserved == 0

@@ -278,8 +278,11 @@ def test_suspensions_of_two_accounts_have_a_mail_each() -> None:
 
 
 def test_a_suspension_that_is_over_before_its_mail_is_not_mailed() -> None:
-    """Nor is its end, if another one has begun."""
+    """Nor is its end, if another one has begun: what is left to send tells of that one."""
     store = store_with_contact()
+    place_hold("support:zero", ADA, "sam", store, why="x", now=LATER)
+    lift_hold("support:zero", ADA, "sam", store, why="x", now=LATER)
+    assert [kind for kind, _ in mailed(store)] == [MailKind.ACCOUNT_ACTIVE]
     for name in ("one", "two"):
         place_hold(f"support:{name}", ADA, "sam", store, why="x", now=LATER)
         lift_hold(f"support:{name}", ADA, "sam", store, why="x", now=LATER)

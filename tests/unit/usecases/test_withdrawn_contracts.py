@@ -201,7 +201,7 @@ def test_used_credits_are_kept_of_each_payment_if_all_was_there_before() -> None
     kept = {one.payment_id: one.state for one in decided}
     assert set(kept) == {PI, SECOND, THIRD}
     assert sum(money(decided).values()) == 2000 + 1500
-    assert sorted(kept.values()) == [CaseState.APPROVED, CaseState.APPROVED, CaseState.DECLINED]
+    assert kept == {PI: CaseState.APPROVED, SECOND: CaseState.DECLINED, THIRD: CaseState.APPROVED}
 
 
 def test_who_was_informed_can_not_withdraw_from_a_later_renewal() -> None:
