@@ -204,8 +204,8 @@ def test_no_queue_has_dead_letters_and_every_invariant_holds(stack: Deployment) 
     assert [finding for finding in check(table) if finding.broken] == []
 
 
-def test_a_token_opens_only_what_it_is_for(stack: Deployment) -> None:
-    """Without one, and without its scope: the routes have the authorizer and the scopes of the template."""
+def test_without_a_token_only_what_is_public_is_open(stack: Deployment) -> None:
+    """The routes have the authorizer of the template."""
     address = urllib.parse.urlsplit(stack.url)
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)) as connection:
         statuses = []

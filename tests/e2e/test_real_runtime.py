@@ -127,7 +127,7 @@ def test_a_built_function_starts(function: str, real: Invoke, record_property: C
 def test_a_webhook_refuses_what_is_not_proven_and_books_once(
     name: str, outcomes: tuple[str, str], real: Invoke, cloud: Cloud
 ) -> None:
-    """Stale, as filed, or signed with another secret: 401. Signed now it is stored and its body kept, once."""
+    """Stale, as filed, or signed with another secret: 401. Signed now it is stored once, and its body kept."""
     request = json.loads((EVENTS / "api" / f"{name}.json").read_text("utf-8"))
     function = real(FUNCTIONS[request["rawPath"].rpartition("/")[2]])
     assert answered(function.invoke(request)) == (401, "Unauthorized")

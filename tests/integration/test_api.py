@@ -347,6 +347,7 @@ def test_a_file_is_named_by_us_and_never_by_the_customer(world: World, name: str
     """Neither a field of the request nor its type puts a word into the key, the form, or a header."""
     case_id = ask(world.ada, ADAS).json["case_id"]
     path = f"/refund-requests/{case_id}/evidence"
+    assert world.ada.post(path, {"content_type": "image/png"}).status == 201
     for field in ("file_name", "filename", "name", "evidence_id", "key"):
         answered = world.ada.post(path, {"content_type": "image/png", field: name})
         assert answered.status in {201, 422}
@@ -354,7 +355,8 @@ def test_a_file_is_named_by_us_and_never_by_the_customer(world: World, name: str
     for content_type in (f"image/png; name={name}", f"image/png\r\nX-Evil: {name}", "text/html", "image/svg+xml", name):
         assert world.ada.post(path, {"content_type": content_type}).status == 422
     shown = world.sam.get(f"/support/refund-cases/{case_id}").json
-    assert all(re.fullmatch(r"[0-9a-f]{16}\.png", one) for one in shown["evidence"])
+    assert shown["evidence"]
+    assert [one for one in shown["evidence"] if not re.fullmatch(r"[0-9a-f]{16}\.png", one)] == []
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)

@@ -28,7 +28,7 @@ def used(world: World, run_id: str, credits_: int, *, fails: bool = False) -> No
 
 
 def test_a_disputed_purchase_has_what_a_bank_asks_for(world: World) -> None:
-    """What was used and when, what went back, what the customer wrote and read. The dispute's amount is the bank's."""
+    """What was used, what went back and what the customer wrote."""
     used(world, "run_1", 30)
     used(world, "run_2", 12, fails=True)
     world.ada.post("/refund-requests", {"purchase_id": ADAS, "reason": "unrecognised_charge", "message": "?"}, key="k")
@@ -94,7 +94,7 @@ def test_a_dispute_says_until_when_the_bank_takes_evidence(world: World) -> None
 
 
 def test_an_inquiry_is_open_and_what_is_decided_is_not_on_the_accounts_page(world: World) -> None:
-    """An inquiry holds nothing, and wants an answer."""
+    """An inquiry wants an answer."""
     second = PaymentId("stripe:pi_second")
     world.pays(second, ADA)
     lost = dispute(DisputeState.LOST, dispute_id="dp_lost")
@@ -293,7 +293,7 @@ EARLIER = "Visa: two earlier undisputed payments, 120 to 364 days older"
 
 @pytest.mark.parametrize("reason", [None, *DisputeReason])
 def test_each_reason_has_its_own_list_of_what_the_bank_asks_for(world: World, reason: DisputeReason | None) -> None:
-    """Nothing was used and nothing written: it is not here, and words say so."""
+    """Nothing was used and nothing written: it is not here."""
     world.record_events(event_of(replace(dispute(), reason=reason), names=(ADAS,)))
     before = asked(world)
     assert 3 <= len(before) <= 6
@@ -334,6 +334,12 @@ def test_the_mail_that_told_of_the_suspension_is_among_what_the_customer_was_tol
     send_all(world)
     mails = world.sam.get(PATH).json["purchases"][0]["mails"]
     assert [one["kind"] for one in mails] == ["account_suspended"]
+    world.record_events(
+        event_of(replace(told, state=DisputeState.WON, at=opened_at + timedelta(hours=1)), names=(ADAS,))
+    )
+    send_all(world)
+    mails = world.sam.get(PATH).json["purchases"][0]["mails"]
+    assert sorted(one["kind"] for one in mails) == ["account_active", "account_suspended"]
 
 
 def test_the_mails_about_the_cases_of_a_disputed_purchase_are_shown_and_no_others(world: World) -> None:

@@ -227,7 +227,7 @@ def test_what_is_paid_or_canceled_between_two_refusals_of_paddle_is_seen(
     assert [call.method for call in provider.calls] == ["PATCH", "GET", "PATCH", "GET"]
 
 
-def test_what_paddle_will_not_close_stays_open_and_the_plan_is_sold(provider: Recorder) -> None:
+def test_what_paddle_will_not_close_is_a_refusal(provider: Recorder) -> None:
     """A draft in a currency that Paddle does not invoice, for example."""
     refused = Answer(paddle_error("invalid_field"), 400)
     provider.will(refused, paddle_data(DRAFT), refused, paddle_data(DRAFT))

@@ -31,7 +31,7 @@ from tools.devserver import environment, sign_in
 from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
 from tools.testing.browser import Browser, browser, executable
-from tools.testing.builders import dispute, event_of, paid, payment
+from tools.testing.builders import at, dispute, event_of, paid, payment
 from tools.testing.frontend import Frontend
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
@@ -352,6 +352,9 @@ def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
     console.reads("The hold is lifted.")
     console.reads("Active")
     console.reads("None: nothing suspends the account.")
+    console.reads(
+        "staff_sue lifted dispute:stripe:dp_1 of acct_ada, 1,000 credits: The bank has written that it was a mistake."
+    )
     console.page.wait_until("document.activeElement.tagName === 'H1'")
     assert world.ada.get("/account").json["status"] == "active"
     assert console.blocked() == []
@@ -462,6 +465,7 @@ def test_a_balance_is_explained_down_to_the_run(world: World, console: Console) 
     console.click("Explain")
     console.wait_for_heading("Why?")
     console.page.wait_until("document.querySelectorAll('.timeline li').length > 0")
+    console.reads("run_1")
     assert console.blocked() == []
 
 
@@ -1071,8 +1075,14 @@ def test_suspended_accounts_are_listed_and_lead_to_their_page(world: World, cons
     console.go("why", "Why?")
     console.go("suspended", "Suspended accounts")
     console.reads("dispute:stripe:dp_1")
+    console.reads("Dispute")
+    since = console.page.value("document.querySelector('td[data-label=Since] time').dateTime")
+    assert datetime.fromisoformat(str(since)) == at(20)
     console.click(ADA)
     console.wait_for_heading(ADA)
+    world.record_events(event_of(dispute(DisputeState.WON, minute=30), names=(ADAS,)))
+    console.go("suspended", "Suspended accounts")
+    console.reads("Nobody is suspended")
     assert console.blocked() == []
 
 

@@ -141,7 +141,7 @@ def test_nothing_is_cut_off_or_blocked(site: str, page: Browser, size: tuple[int
 
 @pytest.mark.parametrize("kind", ["withdrawal", "cancellation"])
 def test_the_button_is_in_sight_from_the_start(site: str, page: Browser, kind: str) -> None:
-    """On a desk without scrolling, in every state of the form."""
+    """On a desk without scrolling."""
     page.open(f"{site}/{kind}?language=en")
     bottom = page.value("document.querySelector('button').getBoundingClientRect().bottom")
     assert 0 < bottom <= DESK[1]

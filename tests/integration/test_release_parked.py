@@ -198,7 +198,7 @@ def test_a_lost_event_is_found_within_a_day_however_old_the_event_is(services: R
 
 
 def test_what_waits_for_facts_rests_after_its_first_day(services: Runtime) -> None:
-    """It is tried once a day, and costs no write."""
+    """It is tried once a day."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
     receive(services, story.notifications[3].body, "subscription_renewed")
     release(services, hours=1)

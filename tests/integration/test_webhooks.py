@@ -290,7 +290,7 @@ def test_the_largest_body_can_be_parked(send: Send, services: Runtime) -> None:
 
 
 def test_a_misrouted_event_is_booked_all_the_same(send: Send, services: Runtime) -> None:
-    """A wrong subscription in a dashboard is counted, and loses no money."""
+    """A wrong subscription in a dashboard loses no money."""
     assert send(read_notification(SESSION, "").body, to="refund_settled")["outcome"] == "booked"
     assert balance(services, "acct_ada") == 500
 
