@@ -89,14 +89,20 @@ def test_the_queue_of_cases_counts_that_second_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "minute"),
-    [(POLICY, 19), (ON, 20 + 1 / 60), (ON, 21), (replace(POLICY, contacted_first_from=at(19.5)), 19)],
-    ids=["off", "a second later", "a minute later", "before the day of the setting"],
+    ("policy", "minute", "asked"),
+    [
+        (POLICY, 19, None),
+        (ON, 20 + 1 / 60, None),
+        (ON, 21, None),
+        (replace(POLICY, contacted_first_from=at(19.5)), 19, None),
+        (replace(POLICY, contacted_first_from=at(15)), 19, 14),
+    ],
+    ids=["off", "a second later", "a minute later", "before the day of the setting", "entered after that day"],
 )
 @pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
-def test_whoever_else_is_held(policy: PolicyParameters, minute: float, *, is_first: bool) -> None:
+def test_whoever_else_is_held(policy: PolicyParameters, minute: float, asked: float | None, *, is_first: bool) -> None:
     """The setting is off, or did not count yet when it was written; or the dispute was there before."""
-    holds, flags = marks(opened(minute=minute, policy=policy, is_first=is_first))
+    holds, flags = marks(opened(minute=minute, policy=policy, asked=asked, is_first=is_first))
     assert (holds, flags) == ({HOLD}, set())
 
 
