@@ -1,13 +1,15 @@
-"""What one person of support may do alone: no route that moves money or credits is without the policy's limits."""
+"""The policy's limits: what one person of support may do alone, and how often a customer may ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from ledger.domain.recent_requests import LimitedRequest, RequestLimit
 from tests.contract.test_parked import park, renewal
-from tests.integration.conftest import ADA, BOB, BOBS, World
-from tests.integration.test_api import ask
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
+from tests.integration.test_api import CONSENT, ORDER, ask, new_key
 from tools.testing.builders import event_of, refund
 from tools.testing.frontend import ApiResponse
 
@@ -61,3 +63,51 @@ def test_no_act_that_moves_something_is_without_a_limit(world: World, act: Calla
     assert (refused.status, refused.json["type"].rpartition(":")[2]) == (409, "second-person-needed")
     (waiting,) = world.sam.get("/support/proposals").json["proposals"]
     assert (waiting["proposal_id"], waiting["proposed_by"]) == (refused.json["proposal_id"], world.sam.account_id)
+
+
+def consents(world: World) -> ApiResponse:
+    """Ada asks to begin at once, for an order that she placed without that."""
+    order_id = world.ada.post("/orders", {**ORDER, "consent": None}, key=new_key()).json["order_id"]
+    return world.ada.post(f"/orders/{order_id}/consent", CONSENT)
+
+
+def uploads(world: World) -> ApiResponse:
+    """Ada shows a screenshot of her case."""
+    case_id = ask(world.ada, ADAS, key="k").json["case_id"]
+    return world.ada.post(f"/refund-requests/{case_id}/evidence", {"content_type": "image/png"})
+
+
+def asks_back(world: World) -> ApiResponse:
+    """Ada asks for her money, each time for the reason that she has not given yet."""
+    given = {one["reason"] for one in world.ada.get("/refund-requests").json["cases"]}
+    return ask(world.ada, ADAS, reason="unrecognised_charge" if given else "technical_problem")
+
+
+REQUESTS: Mapping[LimitedRequest, Callable[[World], ApiResponse]] = {
+    LimitedRequest.ORDERS: lambda world: world.ada.post("/orders", ORDER, key=new_key()),
+    LimitedRequest.CONSENTS: consents,
+    LimitedRequest.REFUND_REQUESTS: asks_back,
+    LimitedRequest.EVIDENCE: uploads,
+    LimitedRequest.BILLING_PORTAL_SESSIONS: lambda world: world.bob.post("/billing-portal-sessions"),
+}
+
+
+@pytest.mark.parametrize("kind", LimitedRequest)
+def test_no_kind_of_request_is_without_its_limit(world: World, kind: LimitedRequest) -> None:
+    """Of each kind that the policy limits: the route counts it."""
+    limits = {kind: RequestLimit(most=1, within=timedelta(hours=1))}
+    world.services.policy = replace(world.services.policy, request_limits=limits)
+    world.services.request_limits = limits
+    first, second = (REQUESTS[kind](world).status for _ in range(2))
+    assert (first in {200, 201}, second) == (True, 429)
+
+
+@pytest.mark.parametrize(("allowed", "is_orderable"), [(299, False), (300, True)])
+def test_a_debt_up_to_the_policys_figure_refuses_no_order(world: World, allowed: int, *, is_orderable: bool) -> None:
+    """The account's page says the same."""
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300})
+    world.record_events(event_of(refund(2000), names=(ADAS,)))
+    world.services.policy = replace(world.services.policy, debt_refuses_orders_above=allowed)
+    shown = {one["product_id"]: one["is_orderable"] for one in world.ada.get("/account").json["products"]}
+    assert shown[ORDER["product_id"]] is is_orderable
+    assert world.ada.post("/orders", ORDER, key=new_key()).status == (201 if is_orderable else 409)
