@@ -23,19 +23,15 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.orders import ConsentResponse, OrderResponse
 from ledger.domain.contacts import known_language
-from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, RenewalConsent, RenewalTerms, ShownInformation
 from ledger.policy import withdrawal
 from ledger.usecases import consents
 from ledger.usecases.contacts import Address
 from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.shown_terms import PlanNeeds
 
 app = resolver()
-_PLAN_WITHOUT_INFORMATION = (
-    "It is missing: say what the buyer was shown. Else the credits of a plan are locked for more than a year, and "
-    "those of each period expire before they can be used."
-)
 
 
 @app.post(
@@ -64,8 +60,6 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
     text = request.information or request.consent
     shown = _shown(text, language, now) if text else None
     lock_days = withdrawal.lock_days(now, here.policy, is_informed=shown is not None)
-    if shown is None and lock_days and here.catalogue.is_plan(request.product_id):
-        raise InvalidRequest("information", _PLAN_WITHOUT_INFORMATION)
     placed = place_order(
         OrderRequest(
             account_id=person.account_id,
@@ -91,7 +85,10 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         cancel_url=here.config.cancel_url,
         now=now,
         lock_days=lock_days,
-        needs_renewal_consent=here.policy.law.is_refused_without_renewal_consent(request.country, now.date()),
+        needs=PlanNeeds(
+            information=bool(lock_days),
+            renewal_consent=here.policy.law.is_refused_without_renewal_consent(request.country, now.date()),
+        ),
         debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
         limits=here.policy.request_limits,

@@ -26,6 +26,7 @@ from ledger.usecases.limits import Limits
 from ledger.usecases.place_order import OrderRequest, _store_checkout, place_order
 from ledger.usecases.record_event import RecordResult, record_event
 from ledger.usecases.refund_cases.preview import preview
+from ledger.usecases.shown_terms import NO_NEEDS, PlanNeeds
 from tools.stories import read_notification
 from tools.testing.builders import POLICY
 from tools.testing.fakes import FakeProvider, FakeStore, world
@@ -80,7 +81,7 @@ class Shop:
     gateways: FakeProvider = field(default_factory=FakeProvider)
     gateway_of: Callable[[str], FakeProvider] | None = None  # None: all providers are `gateways`
     lock_days: int | None = None
-    needs_renewal_consent: bool = False
+    needs: PlanNeeds = NO_NEEDS
     limits: Limits = field(default_factory=dict)
 
     def order(
@@ -119,7 +120,7 @@ class Shop:
             cancel_url="",
             now=now,
             lock_days=self.lock_days,
-            needs_renewal_consent=self.needs_renewal_consent,
+            needs=self.needs,
             limits=self.limits,
         )
 

@@ -230,6 +230,19 @@ def test_a_plan_is_not_sold_without_saying_what_was_shown(world: World) -> None:
     assert Frontend(EVE).post("/orders", informed, key=new_key()).status == 201
 
 
+def test_an_order_that_was_answered_gets_that_answer_again_whatever_a_plan_needs_since(world: World) -> None:
+    """The law of the day on which credits are locked may begin between the request and its repetition."""
+    plan, key = {**BARE, "product_id": "creator_monthly"}, new_key()
+    here, locking = world.services, world.services.policy
+    here.policy = replace(locking, law=replace(locking.law, credits_locked_from=None))
+    first = Frontend(EVE).post("/orders", plan, key=key)
+    here.policy = locking
+    again = Frontend(EVE).post("/orders", plan, key=key)
+    assert (first.status, again.status) == (201, 201)
+    assert again.json == first.json
+    assert Frontend(EVE).post("/orders", plan, key=new_key()).status == 422
+
+
 def test_support_mails_the_information_that_an_order_did_not_show(world: World) -> None:
     """Recorded with its person; 14 days run from the mail; who was shown it needs none."""
     order, shown = ordered(world, BARE), ordered(world, PACK)

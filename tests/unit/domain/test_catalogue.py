@@ -404,10 +404,3 @@ def test_a_live_stage_does_not_sell_the_prices_of_the_shipped_example(
         return
     with pytest.raises(CatalogueError, match=r"catalogue\.json .*price_pack500.* set CATALOGUE_FILE"):
         _ = services.catalogue
-
-
-def test_a_plan_is_a_subscription_that_is_sold() -> None:
-    """A pack is none, and neither is what nobody knows."""
-    assert [name for name in (*catalogue.load().products, "unknown") if catalogue.load().is_plan(name)] == [
-        "creator_monthly"
-    ]

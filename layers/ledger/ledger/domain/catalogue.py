@@ -199,11 +199,6 @@ class Catalogue:
         terms = self._terms.get(product_id)
         return _of_time(terms, at) if terms else None
 
-    def is_plan(self, product_id: str) -> bool:
-        """Return whether a product of this id is a subscription."""
-        product = self.products.get(product_id)
-        return product is not None and product.kind is ProductKind.SUBSCRIPTION
-
     def priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
         """Return the product with this price id of a provider under the terms of a time, or None.
 

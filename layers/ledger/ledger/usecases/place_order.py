@@ -16,10 +16,10 @@ A request that failed at any step is completed by repeating it with the same Ide
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ledger.domain.accounts import Account
-from ledger.domain.catalogue import Catalogue, Product, ProductKind
+from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.contacts import Contact
 from ledger.domain.errors import (
     AccountInDebt,
@@ -33,7 +33,6 @@ from ledger.domain.errors import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
-from ledger.domain.money import format_amount
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, RenewalConsent, ShownInformation
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.records import record
@@ -56,6 +55,7 @@ from ledger.usecases.debts import refusing_debt
 from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import await_payment
 from ledger.usecases.remind import watch_plan
+from ledger.usecases.shown_terms import NO_NEEDS, PlanNeeds, check_shown
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
@@ -99,7 +99,7 @@ def place_order(
     cancel_url: str,
     now: datetime,
     lock_days: int | None = None,
-    needs_renewal_consent: bool = False,
+    needs: PlanNeeds = NO_NEEDS,
     is_refused_in_debt: bool = True,
     debt_allowed: int = 0,
     limits: Limits = NO_LIMITS,
@@ -113,7 +113,7 @@ def place_order(
     key.
 
     `lock_days`: so many days after the payment its credits are locked, unless the consent is complete.
-    `needs_renewal_consent`: a plan is sold only with a consent to its renewal terms.
+    `needs`: what a plan is sold only with.
 
     The customer returns to `success_url` or `cancel_url` with the order's id as `order_id` in the query.
 
@@ -129,7 +129,7 @@ def place_order(
         lock_days,
         debt_allowed,
         limits,
-        needs_renewal_consent=needs_renewal_consent,
+        needs=needs,
         is_refused_in_debt=is_refused_in_debt,
     )
     if order.checkout:
@@ -181,7 +181,7 @@ def _store_order(
     debt_allowed: int,
     limits: Limits,
     *,
-    needs_renewal_consent: bool,
+    needs: PlanNeeds,
     is_refused_in_debt: bool,
 ) -> Order:
     """Store the order, and return it. Return the stored order if this request was carried out before."""
@@ -206,9 +206,7 @@ def _store_order(
         debt = refusing_debt(account, store, debt_allowed) if is_refused_in_debt and not account.holds else 0
         if obstacle := obstacle_to_order(request.product_id, account, debt):
             raise obstacle
-        order = _new_order(
-            request, order_id, catalogue, policy_version, now, lock_days, needs_renewal_consent=needs_renewal_consent
-        )
+        order = _new_order(request, order_id, catalogue, policy_version, now, lock_days, needs)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
         address, contact = Address(request.email, request.language), stored.document(known_contact_key, Contact)
         waiting = {lock.order_id for lock in account.locks(now).values() if lock.order_id}
@@ -368,8 +366,7 @@ def _new_order(
     policy_version: str,
     now: datetime,
     lock_days: int | None,
-    *,
-    needs_renewal_consent: bool,
+    needs: PlanNeeds,
 ) -> Order:
     """Return the order with the terms of the catalogue. Raise InvalidRequest if it can't be sold as requested."""
     product = catalogue.product(request.product_id, now)
@@ -388,7 +385,15 @@ def _new_order(
             "policy_version",
             f"{request.policy_version} is out of date. Show {policy_version} to the customer, then repeat.",
         )
-    _check_renewal(request, product, now, is_consent_needed=needs_renewal_consent)
+    check_shown(
+        product,
+        request.shown,
+        request.renewal_consent,
+        needs,
+        currency=request.currency,
+        country=request.country,
+        now=now,
+    )
     order = Order(
         order_id=order_id,
         account_id=request.account_id,
@@ -406,54 +411,6 @@ def _new_order(
         renewal_consent=request.renewal_consent,
     )
     return order.with_agreement()
-
-
-_MOST_WITH_TAX = 2
-"""How many times its price a renewal may cost at most, tax included. No tax on sales comes near it."""
-
-
-def _check_renewal(request: OrderRequest, product: Product, now: datetime, *, is_consent_needed: bool) -> None:
-    """Raise InvalidRequest if what was shown of the renewals is not what is sold, or a consent to it is missing."""
-    terms, consent = request.shown.renewal if request.shown else None, request.renewal_consent
-    if product.kind is not ProductKind.SUBSCRIPTION:
-        if terms or consent:
-            name = "information.renewal" if terms else "renewal_consent"
-            raise InvalidRequest(name, f"Leave it out: {product.product_id} is paid once.")
-        return
-    if consent is None and is_consent_needed:
-        raise InvalidRequest(
-            "renewal_consent",
-            f"It is missing: a plan is not sold in {request.country} without it. Show the renewal terms, ask for a "
-            "consent to them by a box of its own, and send it here with its words, and the terms as "
-            "information.renewal.",
-        )
-    if consent and terms is None:
-        raise InvalidRequest("information.renewal", "It is missing: a consent to renewal terms needs those shown.")
-    if terms is None:
-        return
-    if terms.every_months != product.period_months:
-        raise InvalidRequest(
-            "information.renewal.every_months",
-            f"It should be {product.period_months}: the months of a period of {product.product_id}.",
-        )
-    price_minor = product.prices[request.currency]
-    if terms.amount_minor < price_minor:
-        raise InvalidRequest(
-            "information.renewal.amount_minor",
-            f"{product.product_id} costs {format_amount(price_minor, request.currency)} before tax. A renewal is never "
-            "less.",
-        )
-    if terms.amount_minor > _MOST_WITH_TAX * price_minor:
-        raise InvalidRequest(
-            "information.renewal.amount_minor",
-            f"{product.product_id} costs {format_amount(price_minor, request.currency)} before tax. No tax makes that "
-            "twice as much.",
-        )
-    charge = request.shown.first_charge if request.shown else None
-    if charge and charge[1] != terms.first_on:
-        raise InvalidRequest("information.renewal.first_on", "It should be the day of information.first_charge.")
-    if terms.first_on <= now.astimezone(UTC).date():
-        raise InvalidRequest("information.renewal.first_on", "It should be a day after the order.")
 
 
 def _read_order(order_id: OrderId, store: Store) -> Order:
