@@ -18,7 +18,7 @@ class EntryKind(StrEnum):
     EXPIRE = "expire"
     FREEZE = "freeze"  # a memo: no credits move
     THAW = "thaw"  # a memo: no credits move
-    RESERVE = "reserve"  # a memo: an approved refund will take these credits back
+    RESERVE = "reserve"  # a memo: a refund under way will take these credits back, whoever began it
     RELEASE = "release"  # a memo: that refund has ended
     ADJUST = "adjust"
     RESCHEDULE = "reschedule"  # a memo: its credits expire at another time

@@ -38,8 +38,8 @@ class Lot(KeepsUnknownFields):
     expired: int = 0
     refund_target: int = 0  # to take back because money was refunded
     dispute_target: int = 0  # to take back because a dispute was lost
-    reserve_target: int = 0  # to take back when the approved refunds have succeeded
-    reserved: int = 0  # the part of `remaining` that is reserved for approved refunds: it can't be spent
+    reserve_target: int = 0  # to take back when the refunds under way have succeeded
+    reserved: int = 0  # the part of `remaining` that refunds under way will take: it can't be spent
     is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
     source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
     locked_until: datetime | None = None  # nothing is used before, unless the order's consent becomes complete
