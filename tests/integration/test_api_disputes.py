@@ -28,12 +28,15 @@ def used(world: World, run_id: str, credits_: int, *, fails: bool = False) -> No
 
 
 def test_a_disputed_purchase_has_what_a_bank_asks_for(world: World) -> None:
-    """What was used, what went back and what the customer wrote."""
+    """What was used, what went back and what the customer wrote. The dispute's amount is the bank's."""
     used(world, "run_1", 30)
     used(world, "run_2", 12, fails=True)
     world.ada.post("/refund-requests", {"purchase_id": ADAS, "reason": "unrecognised_charge", "message": "?"}, key="k")
-    world.record_events(event_of(refund(amount_minor=500), names=(ADAS,)), event_of(dispute(), names=(ADAS,)))
+    world.record_events(
+        event_of(refund(amount_minor=500), names=(ADAS,)), event_of(dispute(amount_minor=1900), names=(ADAS,))
+    )
     (found,) = world.sam.get(PATH).json["purchases"]
+    assert [one["amount"]["amount_minor"] for one in found["disputes"]] == [1900]
     assert (found["purchase_id"], found["provider"], found["paid"]["amount_minor"]) == (ADAS, "stripe", 2000)
     assert [(one["dispute_id"], one["state"], one["is_open"]) for one in found["disputes"]] == [("dp_1", "open", True)]
     assert [(one["kind"], one["credits"], one["cause"]) for one in found["usage"]] == [
@@ -94,13 +97,15 @@ def test_a_dispute_says_until_when_the_bank_takes_evidence(world: World) -> None
 
 
 def test_an_inquiry_is_open_and_what_is_decided_is_not_on_the_accounts_page(world: World) -> None:
-    """An inquiry wants an answer."""
+    """An inquiry holds nothing, and wants an answer."""
     second = PaymentId("stripe:pi_second")
     world.pays(second, ADA)
     lost = dispute(DisputeState.LOST, dispute_id="dp_lost")
     world.record_events(event_of(lost, names=(second,)), event_of(dispute(DisputeState.INQUIRY), names=(ADAS,)))
-    (shown,) = world.sam.get(f"/support/accounts/{ADA}").json["open_disputes"]
+    account = world.sam.get(f"/support/accounts/{ADA}").json
+    (shown,) = account["open_disputes"]
     assert (shown["state"], shown["is_open"], shown["awaits_evidence"]) == ("inquiry", True, True)
+    assert [hold["hold_id"] for hold in account["holds"]] == ["dispute:stripe:dp_lost"]
     assert (shown["evidence"], shown["evidence_due_at"], shown["is_due_soon"]) == (None, None, False)
     assert world.sam.get(f"/support/accounts/{BOB}").json["open_disputes"] == []
 

@@ -198,9 +198,11 @@ def test_a_lost_event_is_found_within_a_day_however_old_the_event_is(services: R
 
 
 def test_what_waits_for_facts_rests_after_its_first_day(services: Runtime) -> None:
-    """It is tried once a day."""
+    """It is tried once a day, and no receipt is written."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
     receive(services, story.notifications[3].body, "subscription_renewed")
     release(services, hours=1)
+    before = receipts(services)
     tried = [release(services, hours=48 + hour) for hour in range(24)]
     assert [outcomes for outcomes in tried if outcomes] == [{"parked": 1}]
+    assert receipts(services) == before
