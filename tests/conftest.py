@@ -177,9 +177,11 @@ def moto_services(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Iterat
         given = {"TABLE_NAME": store._table, "PROVIDER_MODE": "test", "AWS_REGION": REGION}  # noqa: SLF001 - made here
         for name, value in (given | environment).items():
             monkeypatch.setenv(name, value)
+        # A botocore session takes 20 ms to make, and reads the files of each service anew.
+        monkeypatch.setattr("ledger.runtime.PlainConnection", lambda **_: connection_to(None))
         runtime.cache_clear()
         services = runtime()
-        services.connection, services.store = connection_to(None), store
+        services.store = store
         yield services
         runtime.cache_clear()
 

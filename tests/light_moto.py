@@ -4,6 +4,7 @@ Moto 5 copies a whole table, with all records of its stream, once for each opera
 each of the ten members of each attribute's value under five names. Each request is matched with the addresses of all
 services, becomes a request of a web framework, and is read attribute by attribute. An expression is parsed three times,
 and each of its nodes asked ten times for what it is. A query sorts the table by keys that are cast for each comparison.
+Each look at a map makes all values in it anew, at each depth once more.
 """
 
 import base64
@@ -23,6 +24,7 @@ from moto.core.utils import get_service_model
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing import ast_nodes as _ast_nodes
 from moto.dynamodb.parsing import expressions as _expressions
 from moto.dynamodb.responses import DynamoHandler
@@ -47,6 +49,7 @@ _BINARY = re.compile(rb'"BS?"\s*:')
 
 _nodes: Any = _ast_nodes  # whose classes have no types
 _Parser: Any = _expressions.UpdateExpressionParser  # type: ignore[attr-defined]
+_size_of, _cast_value_of = DynamoType.size, DynamoType.cast_value.fget  # type: ignore[attr-defined]
 _process_request = BotocoreStubber.process_request
 _update_item = DynamoDBBackend.update_item
 _serialize_structure = ResponseSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other place for it
@@ -73,6 +76,37 @@ def _sorted_items(table: Table) -> list[Item]:
 
 def _sortable(key: DynamoType) -> Any:
     return key.value if key.type == "S" else key.cast_value
+
+
+def _size(one: DynamoType) -> int:
+    """Return the bytes of a value. What is in a map is a value already."""
+    if one.type == "M":
+        return sum(bytesize(name) + _value(part).size() for name, part in one.value.items())
+    return _size_of(one)
+
+
+def _cast_value(one: DynamoType) -> Any:
+    """Return a value as Python's."""
+    match one.type:
+        case "S":
+            return one.value
+        case "L":
+            return [_value(part).cast_value for part in one.value]
+        case "M":
+            return {name: _value(part).cast_value for name, part in one.value.items()}
+    return _cast_value_of(one)
+
+
+def _value(part: Any) -> DynamoType:
+    return part if type(part) is DynamoType else DynamoType(part)
+
+
+def _copy_of_value(one: DynamoType, memo: dict[int, Any]) -> DynamoType:
+    """Return a copy. Texts and numbers are never changed."""
+    copied = object.__new__(DynamoType)
+    copied.type = one.type
+    copied.value = one.value if isinstance(one.value, str) else copy.deepcopy(one.value, memo)
+    return copied
 
 
 def _update_a_copy(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *given: Any, **named: Any) -> Any:
@@ -171,6 +205,9 @@ _encode = json.JSONEncoder(default=_in_base64).encode
 _REPLACEMENTS: dict[tuple[Any, str], Any] = {
     (Table, "__deepcopy__"): _copy_of_table,
     (Table, "all_items"): _sorted_items,
+    (DynamoType, "size"): _size,
+    (DynamoType, "cast_value"): property(_cast_value),
+    (DynamoType, "__deepcopy__"): _copy_of_value,
     (DynamoDBBackend, "update_item"): _update_a_copy,
     (_Parser, "make"): functools.cache(_Parser.make),  # who changes an expression takes a copy
     (_nodes.DepthFirstTraverser, "traverse_node_recursively"): _traverse,
