@@ -1,6 +1,7 @@
 """The stored format: golden items, and what must not change them."""
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Iterator
 from enum import StrEnum
@@ -99,10 +100,10 @@ def test_a_list_of_support_has_items_of_one_kind() -> None:
     }
 
 
-def _stored() -> Iterator[Item]:
-    """Yield the items of every ledger of the tests."""
-    for ledger in LEDGERS.values():
-        yield from items_of(ledger())
+@functools.cache
+def _stored() -> tuple[Item, ...]:
+    """Return the items of every ledger of the tests."""
+    return tuple(item for ledger in LEDGERS.values() for item in items_of(ledger()))
 
 
 def test_every_golden_file_is_of_a_kind_that_is_written() -> None:

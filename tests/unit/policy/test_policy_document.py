@@ -1,6 +1,7 @@
 """`docs/policy.md` is held to the published text and to the code: a row for each sentence, a thing for each name."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import re
@@ -50,6 +51,17 @@ def is_importable(dotted: str) -> bool:
     return False
 
 
+@functools.cache
+def names_of_tests() -> frozenset[str]:
+    """The functions of the tests' sources."""
+    return frozenset(
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+
+
 def test_every_sentence_of_the_published_text_has_its_row_word_for_word() -> None:
     """In the text's own order, none left out, none made up."""
     assert [sentence for sentence, _, _ in table()] == sentences(rules.load().read_published_text())
@@ -66,12 +78,7 @@ def test_every_rule_is_named_and_every_name_leads_somewhere() -> None:
 
 def test_every_test_that_is_named_is_there() -> None:
     """Found in the tests' sources, not by their word."""
-    there = {
-        node.name
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    }
+    there = names_of_tests()
     named = {name for _, _, tests in table() for name in re.findall(r"`([^`]+)`", tests)}
     assert named
     assert sorted(named - there) == []
@@ -133,12 +140,7 @@ def test_every_requirement_of_the_law_has_its_row_and_every_name_leads_somewhere
     """And what has no test, or is not whole, says what is missing."""
     rows = rows_below(REQUIREMENT_HEAD)
     assert [number for number, *_ in rows] == [f"R{number}" for number in range(1, 29)]
-    there = {
-        node.name
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    }
+    there = names_of_tests()
     for number, _, who, tests, missing in rows:
         assert [name for name in sorted(names(who)) if not is_importable(name)] == [], number
         assert set(re.findall(r"`([^`]+)`", tests)) - there == set(), number

@@ -4,6 +4,7 @@ Which metrics a function emits is read from its code. What is worth an alarm, an
 """
 
 import ast
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -114,9 +115,10 @@ HARMLESS = {
 }
 
 
-def emitted(folder: str) -> set[str]:
+@functools.cache
+def emitted(folder: str) -> frozenset[str]:
     """Return the names of the metrics that a function's code can emit."""
-    return {metric for node in calls_of(folder) for metric in _metrics(node)}
+    return frozenset(metric for node in calls_of(folder) for metric in _metrics(node))
 
 
 def _metrics(node: ast.AST) -> Iterator[str]:
