@@ -96,7 +96,7 @@ class Emulated:
 
     def __init__(self, scratch: Path) -> None:
         self._template = built_template()
-        self._layers = BuiltLayers(scratch)
+        self._layers = BuiltLayers()
         self._floor = layers.build_floor(scratch)
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ code is built for Lambda's processor. If this machine has another one, the layer
 """
 
 import argparse
+import hashlib
 import os
 import platform
 import subprocess
@@ -37,10 +38,12 @@ _STACKS = {
 
 
 class BuiltLayers:
-    """The folders of the built template's layers, importable on this machine."""
+    """The folders of the built template's layers, importable on this machine.
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+    A layer that is built again for this machine stays beside the build, for whoever needs it next.
+    """
+
+    def __init__(self) -> None:
         self._importable: dict[str, Path] = {}
 
     def path(self, name: str) -> Path:
@@ -53,10 +56,19 @@ class BuiltLayers:
 
     def _for_this_machine(self, name: str) -> Path:
         source = FILE.parent / load()["Resources"][name]["Properties"]["ContentUri"]
-        target = self._scratch / name
-        make = ["make", "--silent", "-C", str(source), f"build-{name}", f"ARTIFACTS_DIR={target}"]
-        named = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"
-        subprocess.run([*make, named], check=True, capture_output=True)
+        made_of = hashlib.sha256(b"".join((source / file).read_bytes() for file in ("Makefile", "requirements.txt")))
+        target = BUILD.parent / "importable" / f"{name}-{platform.machine()}-{made_of.hexdigest()[:16]}"
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                make = ["make", "--silent", "-C", str(source), f"build-{name}", f"ARTIFACTS_DIR={scratch}/{name}"]
+                named = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"
+                subprocess.run([*make, named], check=True, capture_output=True)
+                try:
+                    Path(scratch, name).rename(target)
+                except OSError:
+                    if not target.exists():  # else another process built it first
+                        raise
         return target / "python"
 
 
@@ -67,14 +79,13 @@ def main() -> int:
     arguments = parser.parse_args()
     template = load(BUILD / "template.yaml")
     failed = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        layers = BuiltLayers(Path(scratch))
-        probes = [(name, [BUILD / name], layers_of(template, name), _FUNCTION) for name in functions(template)]
-        probes += [(stack[-1], [], list(stack), script) for stack, script in _STACKS.items()]
-        for name, own, below, script in probes:
-            problem = _problem(arguments.python, script, [*own, *map(layers.path, below)])
-            failed += problem is not None
-            print(f"{name:32} {problem or 'ok'}")
+    layers = BuiltLayers()
+    probes = [(name, [BUILD / name], layers_of(template, name), _FUNCTION) for name in functions(template)]
+    probes += [(stack[-1], [], list(stack), script) for stack, script in _STACKS.items()]
+    for name, own, below, script in probes:
+        problem = _problem(arguments.python, script, [*own, *map(layers.path, below)])
+        failed += problem is not None
+        print(f"{name:32} {problem or 'ok'}")
     return 1 if failed else 0
 
 

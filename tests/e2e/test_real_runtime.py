@@ -64,9 +64,9 @@ def cloud(ministack: str, template: dict[str, Any]) -> Cloud:
 
 
 @pytest.fixture(scope="module")
-def layers(tmp_path_factory: pytest.TempPathFactory) -> BuiltLayers:
+def layers() -> BuiltLayers:
     """The built layers; one with code compiled for another machine is built again for this one."""
-    return BuiltLayers(tmp_path_factory.mktemp("layers"))
+    return BuiltLayers()
 
 
 @pytest.fixture(scope="module")

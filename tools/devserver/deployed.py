@@ -139,7 +139,7 @@ def _local_template(scratch: Path) -> Path:
     at AWS, and its name at MiniStack.
     """
     template = load(BUILD / "template.yaml")
-    built = BuiltLayers(scratch)
+    built = BuiltLayers()
     resources: dict[str, dict[str, Any]] = template["Resources"]
     secrets = {
         name: resource["Properties"]["Name"]["Fn::Sub"]

@@ -9,8 +9,6 @@ import argparse
 import json
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from tools import engines
@@ -37,7 +35,7 @@ def main() -> int:
         return 1
     template = load(BUILD / "template.yaml")
     try:
-        with tempfile.TemporaryDirectory() as scratch, engines.running("ministack") as endpoint:
+        with engines.running("ministack") as endpoint:
             cloud = create_resources(endpoint, template)
             for name, properties in functions(template).items():
                 variables = cloud.variables(template, name)
@@ -45,7 +43,7 @@ def main() -> int:
                     "Variables": variables | {"AWS_ENDPOINT_URL": endpoint.replace("127.0.0.1", HOST)}
                 }
                 properties["Architectures"] = [ARCHITECTURE]
-            built = BuiltLayers(Path(scratch))
+            built = BuiltLayers()
             for name, layer in _layers(template).items():
                 layer["ContentUri"] = str(built.path(name).parent)
                 layer.pop("CompatibleArchitectures", None)
