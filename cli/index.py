@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tools.index import IndexCheck
 
 
-def _address_key() -> str:
+def address_key() -> str:
     """Return the key of addresses' hashes: the deployment's, or that of the local run. Raise CannotRun."""
     from ledger.config import Config
     from ledger.domain.errors import BillingError
@@ -55,7 +55,8 @@ def _report(found: "IndexCheck", *, is_json: bool) -> None:
 @json_option
 @reads_port
 def index(*, is_checked: bool, is_json: bool) -> None:
-    """Write the whole index by which support finds invoices' numbers, refunds, disputes, addresses and amounts.
+    """Write the whole index by which support finds invoices' numbers, refunds, disputes, addresses, amounts, and events
+    that nobody could book.
 
     Run it once over a table that is older than the index, after events for index_names were given up, and after the key
     of addresses has changed. It reads the whole table, adds the rows that are missing, and changes nothing else: it can
@@ -74,7 +75,7 @@ def index(*, is_checked: bool, is_json: bool) -> None:
     from tools.ledger import about_how_many
 
     with opened_table() as store:
-        key = _address_key()
+        key = address_key()
         if is_checked:
             with progress("checking the index", "items", about_how_many(store), is_estimated=True) as advance:
                 found = check_index(store, key, advance)

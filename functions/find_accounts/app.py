@@ -43,8 +43,8 @@ SearchText = Annotated[
         min_length=1,
         max_length=254,
         description="An e-mail address, an account, an order, a refund case, an invoice's number, or a provider's id "
-        "of a payment, charge, checkout, customer, subscription, refund or dispute, with or without the provider's "
-        "name.",
+        "of a payment, charge, checkout, customer, subscription, refund, dispute or event, with or without the "
+        "provider's name.",
         examples=["INV-0001"],
     ),
 ]
@@ -72,7 +72,7 @@ PaidCurrency = Annotated[
 
 @app.get(
     "/support/search",
-    summary="Find an account by an id, an address, a number, or a payment's day and amount",
+    summary="Find an account or a parked event by an id, an address, a number, or a day and an amount",
     tags=["Support"],
     responses=documented_problems(SearchPage),
 )
@@ -86,21 +86,22 @@ def find_accounts(
 ) -> SearchPage:
     """Return what was found, with the account of each and where to look further. Empty: nothing was found.
 
-    What is written now is found by its own id at once. By an address, an invoice's number, the id of a refund or
-    dispute, or an amount it is found some seconds later.
+    Money that nobody could book is found too, as a parked event, by whatever its event names; and a declaration by the
+    address that was given in it. What is written now is found by its own id at once. By an address, an invoice's
+    number, the id of a refund or dispute, or an amount it is found some seconds later.
     """
     support(app)
-    here, paid = services(), (paid_on, amount_minor, currency)
+    paid = (paid_on, amount_minor, currency)
     if q is not None:
         if any(one is not None for one in paid):
             raise InvalidRequest("q", "Send either `q`, or `paid_on`, `amount_minor` and `currency`.", "query")
-        found = find_records(q, Searched(here.store, here.providers, lambda: here.address_key))
+        found = find_records(q, _searched())
         return SearchPage(results=[FoundResponse.of(one) for one in found], next=None)
     if paid_on is None or amount_minor is None or currency is None:
         raise InvalidRequest("q", "Send either `q`, or `paid_on`, `amount_minor` and `currency`.", "query")
     listing = Listing("support", f"payments of {amount_minor} {currency} on {paid_on}")
     payments, following = listing.page(
-        after, lambda start: find_payments(paid_on, amount_minor, currency, here.store, limit=limit, after=start)
+        after, lambda start: find_payments(paid_on, amount_minor, currency, _searched(), limit=limit, after=start)
     )
     return SearchPage(results=[FoundResponse.of(one) for one in payments], next=following)
 
@@ -174,11 +175,15 @@ def explain_record(record_id: RecordPath, account_id: BesideAccount = None) -> C
     An event of a known customer, a run or an entry is no key: name its account beside it.
     """
     here, person = services(), support(app)
-    searched = Searched(here.store, here.providers, lambda: here.address_key)
-    chain = explain_chain(record_id, searched, AccountId(account_id) if account_id else None, now=here.now())
+    chain = explain_chain(record_id, _searched(), AccountId(account_id) if account_id else None, now=here.now())
     for owner in chain.account_ids:
         record_look(owner, person.account_id, "why", here.store, now=here.now())
     return ChainResponse.of(record_id, chain)
+
+
+def _searched() -> Searched:
+    here = services()
+    return Searched(here.store, here.providers, lambda: here.address_key, here.names_of_parked)
 
 
 lambda_handler = lambda_handler_of(app)

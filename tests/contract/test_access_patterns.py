@@ -36,6 +36,7 @@ from ledger.policy import reminders
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import renewal_stop_key, sortable, timeline_row_key
 from ledger.ports.reads import Keys, ParkedName
+from ledger.providers.registry import names_of_parked
 from ledger.providers.translation import carried
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.attribute_parked import Replay, replay_parked
@@ -1050,7 +1051,7 @@ def _(engine: Engine) -> Iterator[int]:
 @case("why, of an id of one account: `explain_chain`")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
-    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key", names_of_parked)
     for text in ("pi_1", "re_1", ADA):
         yield engine.trips(lambda text=text: explain_chain(text, searched, now=NOW).lines)
 
@@ -1060,7 +1061,7 @@ def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
     for number in range(MOST_LINES + 1):
         draw_credits(ADA, f"run_{number}", 1, store, now=at(100 + number))
-    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key", names_of_parked)
     for text, beside in (("pi_1", None), ("run_0", ADA), (f"run_{MOST_LINES}", ADA)):
         yield engine.trips(lambda text=text, beside=beside: explain_chain(text, searched, beside, now=NOW).lines)
 
@@ -1222,7 +1223,7 @@ def _(engine: Engine) -> Iterator[int]:
 @case("a search by an id, a number or an address: `find_records`")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
-    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key", names_of_parked)
     for text in ("pi_1", "stripe:cus_1", "re_1", "INV-1", "inv-1", "nothing", "ada@example.com"):
         yield engine.trips(lambda text=text: find_records(text, searched))
 
@@ -1230,7 +1231,8 @@ def _(engine: Engine) -> Iterator[int]:
 @case("a search by day and amount: `find_payments`")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
-    yield engine.trips(lambda: find_payments(at(0).date(), 2000, "USD", store, limit=5).items)
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key", names_of_parked)
+    yield engine.trips(lambda: find_payments(at(0).date(), 2000, "USD", searched, limit=5).items)
 
 
 @case("three rows of what is found by a new name: `index_purchases`")

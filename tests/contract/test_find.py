@@ -17,6 +17,7 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.store import Store
+from ledger.providers.registry import names_of_parked
 from ledger.usecases.find_records import Found, FoundKind, GoTo, Searched, find_payments, find_records
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
@@ -45,9 +46,14 @@ KEY = "a key"
 BOB = AccountId("acct_bob")
 
 
+def searched(store: Store, key: str = KEY) -> Searched:
+    """A store to search, with the key of addresses' hashes."""
+    return Searched(store, ("stripe", "paddle"), lambda: key, names_of_parked)
+
+
 def found(text: str, store: Store) -> list[Found]:
     """What support finds."""
-    return find_records(text, Searched(store, ("stripe", "paddle"), lambda: KEY))
+    return find_records(text, searched(store))
 
 
 def kinds(text: str, store: Store) -> list[tuple[FoundKind, str, str | None]]:
@@ -201,7 +207,7 @@ def test_one_address_can_be_of_several_accounts(any_store: Store) -> None:
         contact(any_store, "shared@example.com", account_id)
         index_contact(account_id, KEY, any_store)
     assert {one.account_id for one in found("shared@example.com", any_store)} == {ADA, BOB}
-    assert find_records("shared@example.com", Searched(any_store, ("stripe",), lambda: "another")) == []
+    assert find_records("shared@example.com", searched(any_store, "another")) == []
     with pytest.raises(ValueError, match="key"):
         hash_of_address("shared@example.com", "")
 
@@ -259,19 +265,21 @@ def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None
         index_purchases([payment_id], any_store)
     seen, after, pages = [], None, 0
     while pages == 0 or after:
-        page = find_payments(date(2026, 11, 1), 2000, "USD", any_store, limit=3, after=after)
+        page = find_payments(date(2026, 11, 1), 2000, "USD", searched(any_store), limit=3, after=after)
         seen += [one.found_id for one in page.items]
         after, pages = page.next, pages + 1
     assert (seen, pages) == (ids, 3)
-    assert find_payments(date(2026, 11, 1), 2000, "EUR", any_store, limit=3).items == ()
-    assert [one.found_id for one in find_payments(date(2026, 11, 2), 2000, "USD", any_store, limit=3).items] == [IN]
+    assert find_payments(date(2026, 11, 1), 2000, "EUR", searched(any_store), limit=3).items == ()
+    assert [
+        one.found_id for one in find_payments(date(2026, 11, 2), 2000, "USD", searched(any_store), limit=3).items
+    ] == [IN]
 
 
 @pytest.mark.parametrize("after", ["x", "2026-11-01T12:00:00 stripe:pi_1", "2026-11-02T12:00:00+00:00 stripe:pi_1"])
 def test_a_page_that_is_of_another_search_is_refused(after: str) -> None:
     """No text of a client leads to another day."""
     with pytest.raises(InvalidRequest):
-        find_payments(date(2026, 11, 1), 2000, "USD", FakeStore(), limit=3, after=after)
+        find_payments(date(2026, 11, 1), 2000, "USD", searched(FakeStore()), limit=3, after=after)
 
 
 def test_a_customers_receipts_are_read_page_by_page(any_store: Store) -> None:

@@ -16,6 +16,7 @@ from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.store import Store
+from ledger.providers.registry import names_of_parked
 from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched
 from ledger.usecases.holds import lift_hold, place_hold
@@ -168,7 +169,7 @@ def test_a_text_that_ends_no_page_is_refused(after: str) -> None:
 
 def searched(store: Store) -> Searched:
     """What is searched."""
-    return Searched(store, ("stripe", "paddle"), lambda: "a key")
+    return Searched(store, ("stripe", "paddle"), lambda: "a key", names_of_parked)
 
 
 def deliveries(store: Store, account_id: AccountId) -> set[str]:

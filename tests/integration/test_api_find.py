@@ -1,5 +1,7 @@
 """Find, through the API: what support may search, what comes back, and who may not."""
 
+import importlib
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,14 +10,30 @@ from urllib.parse import quote
 
 import pytest
 
+from ledger.domain.declarations import DeclarationKind, Submission
+from ledger.domain.domain_events import DeclarationConfirmed, EventParked
+from ledger.domain.events import Owner
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
+from ledger.usecases.declarations.submit import submit
 from ledger.usecases.index_names import index_purchases
+from ledger.usecases.record_event import record_event
 from tests.integration.conftest import ADA, ADAS, World
 from tests.integration.test_no_free_use import BARE, EVE, ordered, pays
 from tools.testing.builders import event_of, paid, payment, refund
+from tools.testing.domain_events import delivered
 from tools.testing.frontend import deployed, supporter
+
+WITHDRAWAL = Submission(
+    kind=DeclarationKind.WITHDRAWAL,
+    name="Zoe",
+    contract="the one of May",
+    email="zoe@example.com",
+    language="en",
+    statement="I withdraw.",
+)
 
 
 @pytest.fixture
@@ -87,6 +105,72 @@ def test_half_a_search_is_refused(world: World, query: dict[str, Any]) -> None:
 def test_customers_search_nothing(world: World) -> None:
     """Not even their own account."""
     assert world.ada.get("/support/search", query={"q": ADA}).status == 403
+
+
+@pytest.fixture
+def unbooked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Nobody could book an invoice: it says no account, and has no customer of ours. Its rows are written."""
+    monkeypatch.setitem(world.services.__dict__, "address_key", "a key")
+    for event_id, total in (("evt_8", 5100), ("evt_9", 4900)):
+        reason = NotBookable(ParkReason.NO_ACCOUNT, "no customer")
+        event = replace(event_of(names=(PaymentId(f"stripe:in_{event_id}"),)), event_id=event_id, not_bookable=reason)
+        event = replace(event, event_type="invoice.paid", at=datetime.now(UTC), owner=Owner(customer_id="stripe:cus_9"))
+        invoice = {"id": f"in_{event_id}", "customer_email": "zoe@example.com", "number": f"N-{event_id}"}
+        envelope = {"id": event_id, "object": "event", "type": "invoice.paid", "created": 1793534400}
+        content = {**envelope, "data": {"object": {**invoice, "total": total, "currency": "eur"}}}
+        body = json.dumps(content).encode()
+        record_event(event, world.services.store, body=body, body_sha256="0" * 64, now=world.services.now())
+        told = delivered(EventParked(owner="stripe:cus_9", parked_event_id=event_id))
+        assert importlib.import_module("functions.index_names.app").lambda_handler(told, None)["rows"] == 6
+    return world
+
+
+@pytest.mark.parametrize("text", ["N-evt_9", "in_evt_9", "evt_9", "stripe:evt_9", "zoe@example.com"])
+def test_money_that_nobody_could_book_is_found_by_what_its_event_names(unbooked: World, text: str) -> None:
+    """It leads to the page of the parked event, which records who looked."""
+    results = unbooked.sam.get("/support/search", query={"q": text}).json["results"]
+    (one,) = (one for one in results if one["id"] == "stripe:evt_9")
+    assert one.pop("at").startswith(f"{datetime.now(UTC):%Y-}")
+    assert one == {
+        "kind": "parked_event",
+        "id": "stripe:evt_9",
+        "matched": "e-mail address" if "@" in text else text,
+        "account_id": None,
+        "amount": {"amount_minor": 4900, "currency": "EUR"},
+        "summary": "Parked event invoice.paid of 49.00 EUR, invoice N-evt_9: no account",
+        "go": {"page": "parked", "id": "stripe:cus_9~evt_9"},
+    }
+    page = unbooked.sam.get(f"/support/parked/{quote(one['go']['id'], safe='')}")
+    assert (page.status, page.json["event_id"]) == (200, "evt_9")
+    assert unbooked.ada.get("/support/search", query={"q": text}).status == 403
+    chain = unbooked.sam.get(f"/support/why/{quote(text, safe='')}").json
+    assert [one["is_open"] for one in chain["lines"]] == [True] * (2 if "@" in text else 1)
+
+
+def test_what_was_dismissed_is_not_shown_as_parked(unbooked: World) -> None:
+    """Neither by its names nor by its day and amount. The other one still is."""
+    asked = {"paid_on": f"{datetime.now(UTC):%Y-%m-%d}", "amount_minor": 4900, "currency": "EUR"}
+    (found,) = unbooked.sam.get("/support/search", query=asked).json["results"]
+    assert (found["kind"], found["id"], found["matched"]) == ("parked_event", "stripe:evt_9", "49.00 EUR")
+    path = f"/support/parked/{quote(found['go']['id'], safe='')}/dismissal"
+    assert unbooked.sam.post(path, {"why": "Of our other shop."}).status == 200
+    assert unbooked.sam.get("/support/search", query=asked).json["results"] == []
+    shown = unbooked.sam.get("/support/search", query={"q": "zoe@example.com"}).json["results"]
+    assert [(one["kind"], one["id"], one["summary"][:26]) for one in shown] == [
+        ("parked_event", "stripe:evt_8", "Parked event invoice.paid "),
+        ("event", "stripe:evt_9", "Event invoice.paid: dismis"),
+    ]
+
+
+def test_a_declaration_is_found_by_the_address_in_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event that a job follows brings it into the index too."""
+    monkeypatch.setitem(world.services.__dict__, "address_key", "a key")
+    made = submit(WITHDRAWAL, "form", world.services.store, now=world.services.now())
+    told = delivered(DeclarationConfirmed(declaration_id=made.declaration_id))
+    assert importlib.import_module("functions.index_names.app").lambda_handler(told, None) == {"rows": 1}
+    (one,) = world.sam.get("/support/search", query={"q": "Zoe@Example.com"}).json["results"]
+    assert (one["kind"], one["id"], one["matched"]) == ("declaration", made.declaration_id, "e-mail address")
+    assert one["go"] == {"page": "declaration", "id": made.declaration_id}
 
 
 def test_an_address_is_searched_by_its_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

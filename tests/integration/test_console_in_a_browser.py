@@ -13,11 +13,16 @@ import pytest
 from botocore.credentials import Credentials
 
 from functions.show_console.app import release
+from ledger.domain.declarations import DeclarationKind, Submission
 from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.money import format_amount
-from ledger.usecases.index_names import index_purchases
+from ledger.providers.registry import names_of_parked
+from ledger.usecases.attribute_parked import dismiss_parked
+from ledger.usecases.declarations.submit import submit
+from ledger.usecases.index_names import index_declaration, index_parked, index_purchases
+from ledger.usecases.record_event import record_event
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
@@ -525,6 +530,43 @@ def test_a_kind_of_parked_events_is_muted_and_comes_back(
     console.go("parked", "Parked events")
     console.page.wait_until("document.querySelectorAll('tbody tr').length === 2")
     assert console.blocked() == []
+
+
+def test_money_that_nobody_could_book_is_found_and_dismissed(
+    world: World, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its invoice's number. Once it is dismissed the search says so. A declaration is found beside it."""
+    monkeypatch.setitem(world.services.__dict__, "address_key", "a key")
+    event = replace(renewal(), event_type="invoice.paid")
+    invoice = {"id": "in_1", "number": "77-1", "customer_email": "zoe@example.com"}
+    envelope = {"id": event.event_id, "object": "event", "type": event.event_type, "created": 1793534400}
+    body = json.dumps({**envelope, "data": {"object": invoice}}).encode()
+    record_event(event, world.services.store, body=body, body_sha256="0" * 64, now=world.services.now())
+    name = ("stripe:cus_9", event.event_id)
+    index_parked(name, names_of_parked, lambda: "a key", world.services.store)
+    withdrawal = Submission(
+        kind=DeclarationKind.WITHDRAWAL,
+        name="Zoe",
+        contract="the one of May",
+        email="zoe@example.com",
+        language="en",
+        statement="I withdraw.",
+    )
+    made = submit(withdrawal, "form", world.services.store, now=world.services.now())
+    index_declaration(made.declaration_id, "a key", world.services.store)
+    console.sign_in()
+    console.go("find?q=77-1", "Search")
+    console.reads("Parked event invoice.paid, invoice 77-1: no account")
+    console.click("Parked event invoice.paid")
+    console.wait_for_heading(event.event_type)
+    dismiss_parked(name, "kim", "Of our other shop.", world.services.store, now=world.services.now())
+    console.go("find?q=zoe@example.com", "Search")
+    console.reads("Event invoice.paid: dismissed")
+    shown = console.page.value("document.querySelector('main .results').innerText")
+    assert "Parked event" not in shown
+    console.click("Declaration without a login")
+    console.page.wait_until(f"location.hash === '#/declarations/{made.declaration_id}'")
+    console.page.wait_until(f"document.querySelector('main').innerText.includes({json.dumps(made.declaration_id)})")
 
 
 def test_a_parked_event_is_attributed_and_released(world: World, console: Console) -> None:

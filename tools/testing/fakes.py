@@ -212,7 +212,12 @@ class FakeStore:
         )
 
     def parked_names(
-        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+        self,
+        trigger: Trigger,
+        since: datetime | None = None,
+        *,
+        turn: int | None = None,
+        most: int | None = None,  # noqa: ARG002 - nothing is read by pages here
     ) -> Iterator[ParkedName]:
         self.round_trips += 1
         found = []
@@ -389,13 +394,21 @@ class FakeStore:
         ]
         return self._page(listed[::-1], limit, after, is_newest_first=True)
 
-    def named(self, name: str) -> Iterator[IndexRow]:
-        return self._documents(IndexRow, DocumentKind.INDEXED_NAME, name)
+    def named(self, name: str, kind: NameKind | None = None) -> Iterator[IndexRow]:
+        rows = self._documents(IndexRow, DocumentKind.INDEXED_NAME, name)
+        return (row for row in rows if kind in {None, row.kind})
 
-    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
-        wanted = (NameKind.AMOUNT, currency, amount_minor)
+    def paid_between(
+        self,
+        currency: str,
+        amount_minor: int,
+        first: datetime,
+        last: datetime,
+        *,
+        most: int | None = None,  # noqa: ARG002 - nothing is read by pages here
+    ) -> Iterator[IndexRow]:
         found = self._indexed_rows(DocumentKind.INDEXED_AMOUNT, first, last)
-        return (row for row in found if (row.kind, row.currency, row.amount) == wanted)
+        return (row for row in found if (row.currency, row.amount) == (currency, amount_minor))
 
     def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:
         return self._indexed_rows(DocumentKind.INDEXED_FAILURE, first, last)

@@ -1,6 +1,7 @@
 """Lawful ledgers: what the use-cases write in one story each. Between them they hold one of everything."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -37,7 +38,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key, mail_intent_key, mail_record_key
 from ledger.ports.reads import Keys, Snapshot
-from ledger.providers.registry import PROVIDERS
+from ledger.providers.registry import PROVIDERS, names_of_parked
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.attribute_parked import Attribution, Replay, attribute_parked, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
@@ -53,7 +54,13 @@ from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.incidents.replace_runs import replace_runs
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
+from ledger.usecases.index_names import (
+    index_contact,
+    index_declaration,
+    index_failed_run,
+    index_parked,
+    index_purchases,
+)
 from ledger.usecases.late_information import (
     ask_for_information,
     record_information_returned,
@@ -889,7 +896,7 @@ def by_two() -> FakeStore:
 
 
 def indexed() -> FakeStore:
-    """A pack with an invoice and a refund, an address, and a run that failed, with their rows in the index of find."""
+    """A pack, a refund, an address, a failed run, a parked event and a declaration, with their rows in the index."""
     store = FakeStore()
     record_events(store, paid(replace(payment(), invoice_number="INV-1")), event_of(refund()), now=at(20))
     contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(1))
@@ -899,6 +906,22 @@ def indexed() -> FakeStore:
     index_purchases([PI], store)
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(31), store)
+    invoice = {"id": "in_9", "customer_email": "zoe@example.com", "number": "INV-9", "total": 900, "currency": "usd"}
+    envelope = {"id": "evt_9", "object": "event", "type": "invoice.paid", "created": 1793534400}
+    body = json.dumps({**envelope, "data": {"object": invoice}}).encode()
+    parked = replace(event_of(names=(PaymentId("stripe:in_9"),)), event_id="evt_9", event_type="invoice.paid")
+    parked = replace(parked, owner=Owner(), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
+    record_event(parked, store, body=body, body_sha256=hashlib.sha256(body).hexdigest(), now=at(32))
+    index_parked((parked.cause, "evt_9"), names_of_parked, lambda: "a key", store)
+    withdrawal = Submission(
+        kind=DeclarationKind.WITHDRAWAL,
+        name="Zoe",
+        contract="the one of May",
+        email="zoe@example.com",
+        language="en",
+        statement="I withdraw from this contract: the one of May",
+    )
+    index_declaration(submit(withdrawal, "form", store, now=at(33)).declaration_id, "a key", store)
     record_look(ADA, "sam", "account", store, now=at(40))
     claim_case(ADA, request_refund(store, refund_claim()).case_id, "sam", store, now=at(41))
     return store

@@ -5,25 +5,35 @@ from datetime import datetime
 from typing import Any
 
 from ledger.domain.ids import OrderId
+from ledger.domain.index_rows import is_named
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
+from ledger.providers.registry import names_of_parked
 from ledger.usecases import balance_lines, chain_lines
 from ledger.usecases.chain import Line, in_order
 from ledger.usecases.locks import locked_orders
 from tools.verify.world import World
 
 
-def lines_of(world: World) -> list[Line]:
-    """Return everything in the order of time. Of one instant, causes come before what they led to."""
+def lines_of(world: World, text: str = "") -> list[Line]:
+    """Return everything in the order of time, with the searched text on each parked event that names it.
+
+    Of one instant, causes come before what they led to.
+    """
     purchases = {id(item): item for item in world.payments.values() if isinstance(item, Purchase)}
     lines = [chain_lines.order_line(key.terms, key.payment_ids) for key in world.fulfilment_keys.values() if key.terms]
-    lines += [chain_lines.receipt_line(receipt) for receipt in world.receipts]
+    lines += [chain_lines.receipt_line(receipt, *_named(receipt, text)) for receipt in world.receipts]
     lines += [line for purchase in purchases.values() for line in chain_lines.purchase_lines(purchase)]
     lines += [chain_lines.subscription_line(subscription) for subscription in world.subscriptions.values()]
     lines += [chain_lines.failed_run_line(account_id, failed) for account_id, failed in world.failed_runs]
     lines += [line for case in world.cases.values() for line in chain_lines.case_lines(case)]
     lines += [chain_lines.act_line(account_id, record) for account_id, record in world.audit_records]
     return in_order([*lines, *_entries(world)])
+
+
+def _named(receipt: Receipt, text: str) -> tuple[str, ...]:
+    return (text,) if is_named(receipt, names_of_parked(receipt), text) else ()
 
 
 def _entries(world: World) -> Iterator[Line]:

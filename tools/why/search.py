@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from ledger.domain.contacts import is_address
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.index_rows import number_as_searched
-from ledger.dynamodb import keys
+from ledger.domain.index_rows import NameKind, hash_of_address, is_named, number_as_searched, parked_name_of
+from ledger.dynamodb import items, keys
 from ledger.dynamodb.items import Item
-from ledger.ports.documents import DocumentKind, case_pointer_key, checkout_key
-from ledger.providers.registry import PROVIDERS
+from ledger.dynamodb.keys import ItemKind
+from ledger.ports.documents import DocumentKind, case_pointer_key, checkout_key, contact_key
+from ledger.providers.registry import PROVIDERS, names_of_parked
 from ledger.usecases.chain import mentions
 from tools.verify.names import names_of
 from tools.verify.world import UNREADABLE, World, name_of
@@ -54,23 +56,29 @@ class Collected(NamedTuple):
 
 
 def collect(
-    text: str, table: Searched, advance: Callable[[int], None] = lambda _: None, *, is_whole: bool = False
+    text: str,
+    table: Searched,
+    advance: Callable[[int], None] = lambda _: None,
+    *,
+    is_whole: bool = False,
+    address_key: str | None = None,
 ) -> Collected:
     """Return everything that an id leads to: its account with all that it has, or what waits for an account.
 
     If no key has the id, and no row of the index of *find* leads to it, or with `is_whole`, read the whole table, and
-    call `advance` with the number of items that were read. Raise NotFoundAnywhere if nothing mentions it.
+    call `advance` with the number of items that were read. An e-mail address is looked for in the index by its hash
+    under `address_key`. Raise NotFoundAnywhere if nothing mentions it.
     """
     found, found_by = _Found(table), FoundBy.KEY
     found.follow(_partitions_of_id(text))
     if not found.items:
-        found, found_by = _by_index(text, table), FoundBy.INDEX
+        found, found_by = _by_index(text, table, address_key), FoundBy.INDEX
     if is_whole or not found.items:
         found_by = FoundBy.SCAN
         for segment in range(SEGMENTS):
             for item in table.scan(segment, SEGMENTS):
                 advance(1)
-                if mentions(item, text):
+                if concerns(item, text):
                     found.add(item)
         found.follow(())
     if not found.items:
@@ -81,10 +89,29 @@ def collect(
     return Collected(world, found_by)
 
 
-def _by_index(text: str, table: Searched) -> "_Found":
+def concerns(item: Item, text: str) -> bool:
+    """Return whether an item mentions a text, or is of a parked event that names it."""
+    return mentions(item, text) or is_parked_with(item, text)
+
+
+def is_parked_with(item: Item, text: str) -> bool:
+    """Return whether an item is the receipt of a parked event that names a text. What can't be read names nothing."""
+    try:
+        if "body" not in item or keys.kind_of(item) is not ItemKind.RECEIPT:
+            return False
+        receipt = items.from_receipt(item)
+    except UNREADABLE:
+        return False
+    return is_named(receipt, names_of_parked(receipt), text)
+
+
+def _by_index(text: str, table: Searched, address_key: str | None) -> "_Found":
     """Return what the rows of the index lead to, or nothing if none of that mentions the text: a row is no proof."""
     found, rows = _Found(table), World()
-    for name in {text.partition(":")[2] or text, number_as_searched(text)}:
+    names = {text.partition(":")[2] or text, number_as_searched(text)}
+    if is_address(text):
+        names = {hash_of_address(text, address_key)} if address_key else set()
+    for name in names:
         pk = keys.range_of(DocumentKind.INDEXED_NAME, name).pk
         for item in table.partition(keys.key(pk, "")):
             rows.add(item)
@@ -93,7 +120,12 @@ def _by_index(text: str, table: Searched) -> "_Found":
             found.follow(_of_payment(row.payment_id))
         if row.account_id:
             found.follow([keys.account_key(row.account_id)])
-    return found if any(mentions(item, text) for item in found.items.values()) else _Found(table)
+        if row.kind is NameKind.ADDRESS:
+            found.follow([keys.document_key(contact_key(AccountId(row.subject)))])
+        if row.kind is NameKind.PARKED:
+            owner, event_id = parked_name_of(row)
+            found.follow([keys.receipt_key("", event_id, owner)])
+    return found if any(concerns(item, text) for item in found.items.values()) else _Found(table)
 
 
 class _Found:

@@ -1,4 +1,5 @@
-// Search: from an e-mail address, an invoice number or any id to the account or the case. And by date and amount.
+// Search: from an e-mail address, an invoice number or any id to the account, the case, the declaration or the parked event. And by
+// date and amount.
 
 import { html, nothing } from "./lit-html.js";
 import { get } from "./api.js";
@@ -22,7 +23,7 @@ export function findPage(_, query) {
     load: async () => { if (isAsked) await results.restart(); },
     view: () => html`<h1 tabindex="-1">Search</h1>
       ${isAsked ? html`<p class="lead">${results.items.length ? "Found for" : "Looked for"} <b class="id">${text || `${asked.paid_on}, ${money({ amount_minor: Number(asked.amount_minor), currency: asked.currency })}`}</b></p>` : nothing}
-      ${isAsked ? (results.items.length ? html`<ul class="results card flush">${results.items.map(result)}</ul>${results.button()}` : results.empty("Nothing found", "Check the spelling. An id is written in full; an e-mail address is the one of the order.")) : nothing}
+      ${isAsked ? (results.items.length ? html`<ul class="results card flush">${results.items.map(result)}</ul>${results.button()}` : results.empty("Nothing found", "Check the spelling. An id is written in full; an e-mail address is the one of the order, of a declaration, or the one that the provider has.")) : nothing}
       ${card("By date and amount", byAmount())}`,
   };
 }

@@ -27,13 +27,14 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.lines import Lines
 from ledger.ports.gateway import Gateway
 from ledger.ports.store import Store
-from ledger.providers.registry import PROVIDERS
+from ledger.providers.registry import PROVIDERS, names_of_parked
 from ledger.secrets import Secret, SigningSecrets
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.logging import Logger
     from aws_lambda_powertools.metrics import Metrics
 
+    from ledger.domain.index_rows import EventNames
     from ledger.domain.recent_requests import LimitedRequest, RequestLimit
     from ledger.policy.parameters import PolicyParameters
     from ledger.ports.mailer import Mailer
@@ -227,6 +228,10 @@ class Runtime:
             is_live=self.config.is_live,
             scope=self.config.scope,
         )
+
+    def names_of_parked(self, parked: Receipt) -> "EventNames":
+        """Return by what a parked event is found, beside its own id and its customer's."""
+        return names_of_parked(parked)
 
     @contextlib.contextmanager
     def archiving(self, provider: str, event_id: str, body: bytes) -> Iterator[None]:

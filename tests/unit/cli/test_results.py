@@ -23,16 +23,28 @@ from cli.progress import progress
 from cli.serve import _introduce
 from ledger.domain.accounts import Account
 from ledger.domain.contacts import Contact
+from ledger.domain.declarations import DeclarationKind, Submission
 from ledger.domain.entries import Entry
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import IndexRow
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.items import Item
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKey, contact_key, index_row_key
 from ledger.ports.reads import Page
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
+from ledger.providers.registry import names_of_parked
+from ledger.usecases.attribute_parked import dismiss_parked
+from ledger.usecases.declarations.submit import submit
+from ledger.usecases.index_names import (
+    index_contact,
+    index_declaration,
+    index_failed_run,
+    index_parked,
+    index_purchases,
+)
+from ledger.usecases.record_event import record_event
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.statement import statement
 from tools.testing.builders import (
@@ -275,6 +287,26 @@ def test_settings_in_brackets_are_printed_as_they_are(
     assert "running [/x]" in capsys.readouterr().err
 
 
+def parked_and_declared(store: Scanned) -> tuple[tuple[str, str], str]:
+    """An event is parked, and a withdrawal is declared. Return the name of the receipt, and the declaration's id."""
+    unknown = replace(
+        event_of(names=(IN,)), event_id="evt_9", not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand")
+    )
+    invoice = {"id": "in_9", "customer_email": "zoe@example.com", "total": 900, "currency": "usd"}
+    envelope = {"id": "evt_9", "object": "event", "type": "invoice.paid", "created": 1793534400}
+    body = json.dumps({**envelope, "data": {"object": invoice}}).encode()
+    record_event(unknown, store, body=body, body_sha256="0" * 64, now=at(6))
+    withdrawal = Submission(
+        kind=DeclarationKind.WITHDRAWAL,
+        name="Zoe",
+        contract="the one of May",
+        email="zoe@example.com",
+        language="en",
+        statement="I withdraw.",
+    )
+    return (unknown.cause, "evt_9"), submit(withdrawal, "form", store, now=at(7)).declaration_id
+
+
 def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of purchases, addresses and failed runs; a second run adds nothing. The address is not in it."""
     for name, value in {"TABLE_NAME": "ledger", "ADDRESS_KEY": "a key", "PROVIDER_MODE": "test"}.items():
@@ -284,10 +316,14 @@ def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkey
     record_events(store, event_of(refund()))
     draw_credits(ADA, "run_1", 5, store, now=at(4))
     fail_run(ADA, "run_1", store, now=at(5))
+    of_receipt, declared = parked_and_declared(store)
     read = billing_with("index", "--json")
     assert (read.exit_code, json.loads(read.stdout)) == (
         0,
-        {"rows": {"address": 1, "amount": 1, "refund": 1, "run": 2}, "unreadable": 0},
+        {
+            "rows": {"address": 1, "amount": 1, "declaration": 1, "parked": 4, "refund": 1, "run": 2},
+            "unreadable": 0,
+        },
     )
     written = {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)}
     assert "ada@example.com" not in str(written)
@@ -296,9 +332,14 @@ def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkey
     index_purchases([PaymentId("stripe:pi_1")], store)
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(5), store)
+    index_parked(of_receipt, names_of_parked, lambda: "a key", store)
+    index_declaration(declared, "a key", store)
     assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written
     shown = billing_with("index")
-    assert shown.stdout == "5 rows of the index are there: 1 of address, 1 of amount, 1 of refund, 2 of run.\n"
+    assert shown.stdout == (
+        "10 rows of the index are there: 1 of address, 1 of amount, 1 of declaration, 4 of parked, 1 of refund, "
+        "2 of run.\n"
+    )
     assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written
 
 
@@ -312,14 +353,15 @@ def whole_index(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> dict[str, Do
     record_events(store, event_of(refund()))
     draw_credits(ADA, "run_1", 5, store, now=at(4))
     fail_run(ADA, "run_1", store, now=at(5))
+    parked_and_declared(store)
     assert billing_with("index").exit_code == 0
     shown = billing_with("index", "--check")
-    assert (shown.exit_code, shown.stdout) == (0, "5 rows of the index: 0 missing, 0 stale, 0 foreign.\n")
+    assert (shown.exit_code, shown.stdout) == (0, "10 rows of the index: 0 missing, 0 stale, 0 foreign.\n")
     rows = {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)}
-    return {f"{row.kind}{' by day' if row.kind == 'run' and row.at else ''}": key for key, row in rows.items()}
+    return {f"{row.kind}{' by day' if row.kind != 'amount' and row.at else ''}": key for key, row in rows.items()}
 
 
-KINDS = ("address", "amount", "refund", "run", "run by day")
+KINDS = ("address", "amount", "refund", "run", "run by day", "parked", "parked by day", "declaration")
 
 
 def faults() -> dict[str, int]:
@@ -360,6 +402,9 @@ FOREIGN = {
     "refund": {"name": "re_none"},
     "run": {"name": "run_none", "subject": "run_none"},
     "run by day": {"at": at(99)},
+    "parked": {"name": "pi_none"},
+    "parked by day": {"amount": 77},
+    "declaration": {"subject": "W-0000-0000-0000"},
 }
 
 
@@ -386,6 +431,19 @@ def test_a_former_address_is_no_fault(store: Scanned, whole_index: dict[str, Doc
     assert faults() == {"missing": 1}
     assert billing_with("index").exit_code == 0
     assert faults() == {}
+
+
+def test_the_rows_of_an_event_that_was_parked_once_are_no_fault(
+    store: Scanned, whole_index: dict[str, DocumentKey]
+) -> None:
+    """They lead to its receipt, which says what became of it. A receipt that is not there has no rows."""
+    dismiss_parked(("stripe:evt_9", "evt_9"), "kim", "Of our other shop.", store, now=at(9))
+    assert faults() == {}
+    row = store.documents[whole_index["parked"]]
+    assert isinstance(row, IndexRow)
+    foreign = replace(row, subject="stripe:evt_8", owner="stripe:evt_8")
+    store.documents[index_row_key(foreign)] = foreign
+    assert faults() == {"foreign": 1}
 
 
 def test_index_says_what_it_can_not_read_and_what_it_needs(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:

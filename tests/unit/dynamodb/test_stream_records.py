@@ -17,6 +17,7 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
+    EventParked,
     IncidentBegun,
     PaymentDisputed,
     PurchasesNamed,
@@ -89,7 +90,8 @@ def contents(new: Item | None, old: Item | None = None) -> list[object]:
 def named(new: Item | None, old: Item | None = None) -> list[object]:
     """What the events of a change say for the index of find."""
     found = [event.content for event in stream.domain_events(change(new, old))]
-    return [content for content in found if isinstance(content, PurchasesNamed | AddressChanged | RunFailureRecorded)]
+    of_index = (PurchasesNamed, AddressChanged, RunFailureRecorded, EventParked)
+    return [content for content in found if isinstance(content, of_index)]
 
 
 def the_event(kind: str, record: stream.Record) -> DomainEvent:
@@ -200,6 +202,18 @@ def test_a_failed_run_is_an_event_when_it_is_stored() -> None:
     assert named(failed, failed) == named(None, failed) == []
 
 
+def test_an_event_is_found_once_it_is_parked() -> None:
+    """Once: not for another reason, when it is muted, or when it is booked. What it says is not in the event."""
+    parked = GOLDEN["receipt"]
+    told = EventParked(owner="stripe:cus_1", parked_event_id="evt_1")
+    assert named(parked) == [told]
+    assert named({**parked, "parked_reason": {"S": "no_account"}}, parked) == []
+    assert named({**parked, "muted_by": {"S": "mute_9"}}, parked) == []
+    booked = items.to_receipt(replace(RECEIPT, parked_reason=None, body=None, outcome=RecordOutcome.BOOKED))
+    assert named(booked, parked) == named(booked) == named(None, parked) == []
+    assert named(parked, {**parked, "body_sha256": {"S": "9" * 64}}) == [told], "another body may name something else"
+
+
 def test_an_incident_is_an_event_when_it_is_listed_as_running() -> None:
     """Once; its place in the list of all incidents is none."""
     running = GOLDEN["running_incident"]
@@ -257,7 +271,7 @@ def test_a_declaration_is_an_event_when_it_is_listed_as_confirmed_or_approved(st
 
 
 PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration", "mail_intent"}
-PUBLISHED |= {"contact", "failed_run", "running_incident"}
+PUBLISHED |= {"contact", "failed_run", "running_incident", "receipt"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -281,6 +295,7 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "PurchasesNamed": lambda: change(purchase(SETTLED)),
     "AddressChanged": lambda: change(GOLDEN["contact"]),
     "RunFailureRecorded": lambda: change(GOLDEN["failed_run"]),
+    "EventParked": lambda: change(GOLDEN["receipt"]),
     "IncidentBegun": lambda: change(GOLDEN["running_incident"]),
 }
 
@@ -317,6 +332,7 @@ EVENT_IDS = {
     "PurchasesNamed": "purchases_named/stripe:pi_1/2",
     "AddressChanged": "address_changed/acct_ada/2",
     "RunFailureRecorded": "run_failed/acct_ada/run_1",
+    "EventParked": f"event_parked/stripe:evt_1/{'0' * 64}",
     "IncidentBegun": "incident_begun/inc_1",
 }
 
@@ -342,6 +358,7 @@ def test_an_event_names_its_kind_and_all_that_tells_it_from_another(kind: str) -
         ("PurchasesNamed", "stripe:evt_1"),
         ("AddressChanged", "acct_ada"),
         ("RunFailureRecorded", "run_1"),
+        ("EventParked", "stripe:evt_1"),
     ],
 )
 def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, correlation_id: str) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from ledger.domain.contacts import Contact
+from ledger.domain.declarations import DeclarationKind, Submission, declaration_id
 from ledger.domain.domain_events import (
     AddressChanged,
     ApprovedRefundChanged,
     Content,
     CustomerIdentified,
+    DeclarationConfirmed,
+    EventParked,
     IncidentBegun,
     PaymentDisputed,
     PurchasesNamed,
@@ -25,11 +28,12 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import IndexRow
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import NotBookable, ParkReason, Receipt
 from ledger.domain.refund_cases import CaseState
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import contact_key
 from ledger.runtime import Runtime
+from ledger.usecases.declarations.submit import submit
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.record_event import record_event
@@ -253,6 +257,18 @@ PAID = replace(payment(), invoice_number="INV-1")
 NAMED = delivered(PurchasesNamed(payment_ids=(PI,)))
 FAILED = delivered(RunFailureRecorded(account_id=ADA, run_id="run_1", failed_at=at(5)))
 ADDRESS = delivered(AddressChanged(account_id=ADA))
+PARKED = delivered(EventParked(owner="stripe:cus_9", parked_event_id="evt_9"))
+WITHDRAWAL = Submission(
+    kind=DeclarationKind.WITHDRAWAL,
+    name="Ada",
+    contract="the one of May",
+    email="ada@example.com",
+    language="en",
+    statement="I withdraw.",
+)
+OF_WITHDRAWAL = declaration_id(WITHDRAWAL.kind, "form", WITHDRAWAL.fingerprint)
+DECLARED = delivered(DeclarationConfirmed(declaration_id=OF_WITHDRAWAL))
+OF_INDEX = (NAMED, FAILED, ADDRESS, PARKED, DECLARED)
 
 
 def rows_of(services: Runtime) -> dict[object, object]:
@@ -267,20 +283,26 @@ def test_the_index_is_the_same_however_its_events_are_delivered(
 ) -> None:
     """Doubled, in any order, and before what they are about is stored."""
     monkeypatch.setitem(services.__dict__, "address_key", "a key")
-    assert [run("index_names", event) for event in (NAMED, FAILED, ADDRESS)] == [{"rows": 0}] * 3
+    assert [run("index_names", event) for event in OF_INDEX] == [{"rows": 0}] * 5
     record_events(services.store, paid(PAID))
     draw_credits(ADA, "run_1", 5, services.store, now=at(4))
     fail_run(ADA, "run_1", services.store, now=at(5))
     contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(0))
     services.store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
-    assert [run("index_names", event) for event in (NAMED, FAILED, ADDRESS)] == [
-        {"rows": 2},
-        {"rows": 2},
-        {"rows": 1},
-    ]
+    unknown = replace(
+        event_of(names=(PaymentId("stripe:in_9"),)), event_id="evt_9", owner=Owner(customer_id="stripe:cus_9")
+    )
+    unknown = replace(unknown, not_bookable=NotBookable(ParkReason.NO_ACCOUNT))
+    invoice = {"id": "in_9", "customer_email": "ada@example.com", "amount_paid": 1900, "currency": "usd"}
+    body = json.dumps({"id": "evt_9", "type": "invoice.paid", "object": "event", "created": 1793534400}).encode()
+    body = body[:-1] + b', "data": {"object": %s}}' % json.dumps(invoice).encode()
+    record_event(unknown, services.store, body=body, body_sha256="0" * 64, now=at(5))
+    submit(WITHDRAWAL, "form", services.store, now=at(6))
+    written = [{"rows": rows} for rows in (2, 2, 1, 5, 1)]
+    assert [run("index_names", event) for event in OF_INDEX] == written
     rows = rows_of(services)
-    assert len(rows) == 5
-    for event in (ADDRESS, NAMED, FAILED, NAMED):
+    assert len(rows) == 11
+    for event in (ADDRESS, NAMED, PARKED, DECLARED, FAILED, NAMED, PARKED):
         run("index_names", event)
     assert rows_of(services) == rows
     assert "ada@example.com" not in str(rows)

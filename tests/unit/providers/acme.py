@@ -6,8 +6,10 @@ from ledger.domain.catalogue import Catalogue
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeChanged, DisputeState, PaidLine, PaymentSettled
 from ledger.domain.ids import AccountId
+from ledger.domain.index_rows import EventNames
 from ledger.domain.receipts import ParkReason
 from ledger.ports.gateway import Gateway
+from ledger.providers.naming import amounts_in, event_names, pattern_of_ids
 from ledger.providers.parsing import Json, amount, currency, load_notification, text, unix_time
 from ledger.providers.scope import EVERYTHING, Scope
 from ledger.providers.signatures import Scheme
@@ -47,6 +49,12 @@ def translate(
         catalogue=catalogue,
     )
     return translated(notification, lambda: translator(notification), notification.source.get("buyer"))
+
+
+def names_in(content: Json) -> EventNames:
+    """Return what a parsed notification is found by."""
+    sale = content["sale"]
+    return event_names(sale, pattern_of_ids("sale", "b"), amounts_in(sale, ("cents",), sale.get("currency")))
 
 
 def gateway(key: str, *, is_live: bool, base_url: str | None) -> Gateway:  # noqa: ARG001 - it has one address

@@ -17,9 +17,12 @@ from ledger.domain import catalogue
 from ledger.domain.accounts import Account
 from ledger.domain.errors import ConfigurationError
 from ledger.domain.ids import AccountId, PaymentId, provider_of
+from ledger.domain.money import Money
 from ledger.ports.reads import Keys
-from ledger.providers.registry import PROVIDERS, Provider
+from ledger.providers.registry import PROVIDERS, Provider, names_of_parked
 from ledger.runtime import Runtime
+from ledger.usecases.find_records import FoundKind, Searched, find_records
+from ledger.usecases.index_names import index_parked
 from ledger.usecases.record_event import release_parked
 from ledger.webhook import handle
 from tests.unit.providers import acme
@@ -111,6 +114,11 @@ def test_a_parked_event_of_a_new_provider_can_be_released(services: Runtime, del
     """Its body is translated again by the row of the provider that the receipt names."""
     assert deliver("ev_1", "sale.paid", to="payment_succeeded", price="large")["reason"] == "unknown_price"
     (parked,) = services.store.parked_receipts()
+    searched = Searched(services.store, services.providers, lambda: "a key", names_of_parked)
+    for text in ("ev_1", "sale_1", "b_1", "acme:sale_1"):
+        assert index_parked(parked.name, names_of_parked, lambda: "a key", services.store) == 4
+        found = [(one.kind, one.found_id, one.amount) for one in find_records(text, searched)]
+        assert (FoundKind.PARKED_EVENT, "acme:ev_1", Money(amount_minor=1100, currency="USD")) in found
     document = json.loads(services.config.catalogue_file.read_text("utf-8"))
     document["products"][1]["price_ids"][acme.NAME] = ["large"]
     services.catalogue = catalogue.parse(document)

@@ -76,6 +76,8 @@ def test_who_subscribes_to_what() -> None:
         ("PurchasesNamed", "index_names", None),
         ("AddressChanged", "index_names", None),
         ("RunFailureRecorded", "index_names", None),
+        ("EventParked", "index_names", None),
+        ("DeclarationConfirmed", "index_names", None),
         ("IncidentBegun", "replace_failed_runs", None),
     }
 
@@ -105,7 +107,7 @@ def test_no_filter_looks_at_what_was_there_before() -> None:
 def test_most_changes_invoke_nothing() -> None:
     """Receipts, entries, accounts, pointers, a lease, what is removed."""
     intent = items.to_document(intent_key(INTENT.tag), INTENT)
-    # An order, whether it is paid or not; a mapping has five patterns.
+    # An order, whether it is paid or not; a receipt of what books nothing, whether it names an account or not.
     read_in_vain = {"fulfilment_key", "order"}
     for item in (one for name, one in GOLDEN.items() if name not in PUBLISHED | read_in_vain):
         assert not is_read(change(item))

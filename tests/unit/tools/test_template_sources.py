@@ -23,6 +23,7 @@ from ledger.domain.domain_events import (
     CustomerIdentified,
     DeclarationApproved,
     DeclarationConfirmed,
+    EventParked,
     IncidentBegun,
     MailListed,
     OrderPaid,
@@ -191,7 +192,7 @@ RECORDS = [
     # Which changes of the table may be an event.
     {"eventName": ["INSERT"], "dynamodb": {"NewImage": _image(pk=("S", _LISTS))}},
     {"dynamodb": {"NewImage": _image(pk=_PAYMENT, version=("N", [{"exists": True}]))}},
-    {"dynamodb": {"NewImage": _image(pk=_RECEIPT, outcome=("S", ["noted"]), account_id=_SET)}},
+    {"dynamodb": {"NewImage": _image(pk=_RECEIPT, outcome=("S", ["noted", "parked"]))}},
     {
         "dynamodb": {
             "NewImage": _image(
@@ -206,7 +207,13 @@ _NAMES = {content: name for name, (_, content) in KINDS.items()}
 SUBSCRIBED = {
     # Who gets which domain events.
     "release_parked": {_NAMES[CustomerIdentified]},
-    "index_names": {_NAMES[PurchasesNamed], _NAMES[AddressChanged], _NAMES[RunFailureRecorded]},
+    "index_names": {
+        _NAMES[PurchasesNamed],
+        _NAMES[AddressChanged],
+        _NAMES[RunFailureRecorded],
+        _NAMES[EventParked],
+        _NAMES[DeclarationConfirmed],
+    },
     "follow_cases": {_NAMES[ApprovedRefundChanged], _NAMES[PaymentDisputed]},
     "replace_failed_runs": {_NAMES[IncidentBegun]},
     "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},

@@ -253,9 +253,9 @@ class Unlisted(FakeStore):
     lists: int | None = None
 
     def parked_names(
-        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None, most: int | None = None
     ) -> Iterator[ParkedName]:
-        names = list(super().parked_names(trigger, since, turn=turn))
+        names = list(super().parked_names(trigger, since, turn=turn, most=most))
         yield from names[: self.lists]
         if self.lists is not None and len(names) > self.lists:
             raise StoreUnavailable("throttled")

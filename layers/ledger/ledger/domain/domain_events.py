@@ -122,6 +122,14 @@ class RunFailureRecorded:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class EventParked:
+    """A provider's event could not be booked, and is stored whole: it is found by what it names."""
+
+    owner: str  # under which its receipt is stored: the provider's customer, else the event's cause
+    parked_event_id: str  # the provider's
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class IncidentBegun:
     """The credits of all runs that failed in an incident are to be replaced."""
 
@@ -141,6 +149,7 @@ Content: TypeAlias = (
     | PurchasesNamed
     | AddressChanged
     | RunFailureRecorded
+    | EventParked
     | IncidentBegun
 )
 
@@ -157,6 +166,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "PurchasesNamed": (1, PurchasesNamed),
     "AddressChanged": (1, AddressChanged),
     "RunFailureRecorded": (1, RunFailureRecorded),
+    "EventParked": (1, EventParked),
     "IncidentBegun": (1, IncidentBegun),
 }
 """The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""

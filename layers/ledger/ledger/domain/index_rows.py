@@ -1,7 +1,7 @@
 """The index of *find*: rows that lead from a name to what has it. A subscriber behind the event bus writes them.
 
-    a name (an invoice's number, a refund's id, an address)  ──► payment or account
-    a day, a currency and an amount                          ──► payment
+    a name (an invoice's number, a refund's id, an address)  ──► payment, account, declaration or parked event
+    a day, a currency and an amount                          ──► payment or parked event
     a day                                                    ──► failed run
 
 A row follows from what is stored, and contains nothing of it that can change: written twice, or late, it is the same.
@@ -11,11 +11,13 @@ So a row only says where to look. What it leads to is read before it is believed
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.contacts import Contact
+from ledger.domain.declarations import PUBLIC_KINDS, Declaration
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
@@ -25,7 +27,9 @@ from ledger.domain.facts import (
     RefundChanged,
 )
 from ledger.domain.ids import AccountId, PaymentId, provider_of
+from ledger.domain.money import Money
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
 from ledger.domain.records import record
 from ledger.domain.runs import FailedRun
 
@@ -40,6 +44,8 @@ class NameKind(StrEnum):
     ADDRESS = "address"  # the keyed hash of an e-mail address
     RUN = "run"  # a run that failed
     AMOUNT = "amount"  # the day and the amount of a payment
+    PARKED = "parked"  # whatever a parked event has: an id, a number, the keyed hash of an address, or day and amount
+    DECLARATION = "declaration"  # the keyed hash of the address that was given in a declaration
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -47,13 +53,26 @@ class IndexRow:
     """A row of the index of *find*."""
 
     kind: NameKind
-    name: str  # by which it is found; of AMOUNT and of a failed run by day: empty, their keys have more
-    subject: str  # what has the name: an id with its provider, an account, a run
+    name: str  # by which it is found; by a day, and by a day and an amount: empty, their keys have more
+    subject: str  # what has the name: an id with its provider, an account, a run, an event's cause, a declaration
     payment_id: PaymentId | None = None  # under which the purchase was stored: it may be a pointer by now
     account_id: AccountId | None = None  # of a contact, a failed run, or a payment
-    at: datetime | None = None  # of a payment or a failed run
-    amount: int = 0  # of a payment, in minor units; of a failed run, the credits that were returned
-    currency: str = ""  # of a payment
+    at: datetime | None = None  # of a payment, a failed run, or a parked event by its amount
+    amount: int = 0  # of a payment or a parked event, in minor units; of a failed run, the credits that were returned
+    currency: str = ""  # of a payment or a parked event
+    owner: str | None = None  # of a parked event: under which its receipt is stored
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class EventNames:
+    """By what an event can be found, as far as what the provider sent has it."""
+
+    ids: tuple[
+        str, ...
+    ] = ()  # the provider's own ids, of payments, charges, customers, …; and our orders' and accounts'
+    numbers: tuple[str, ...] = ()  # of invoices, as printed
+    addresses: tuple[str, ...] = ()
+    amounts: tuple[Money, ...] = ()
 
 
 def rows_of_purchase(purchase: Purchase) -> Iterator[IndexRow]:
@@ -109,6 +128,52 @@ def row_of_contact(contact: Contact, key: str) -> IndexRow:
     )
 
 
+def rows_of_parked(receipt: Receipt, names: EventNames, key: Callable[[], str]) -> Iterator[IndexRow]:
+    """Yield the rows of a parked event, and none of another: by its id, what it names, and its day with each amount.
+
+    `key` returns the key of the addresses' hashes. It is called only if there is an address.
+    """
+    if receipt.parked_reason is None:
+        return
+    found = {*_own_ids(receipt), *names.ids, *map(number_as_searched, names.numbers)}
+    hashed = {hash_of_address(one, key()) for one in names.addresses}
+    row = IndexRow(kind=NameKind.PARKED, name="", subject=receipt.cause, owner=receipt.name[0])
+    yield from (replace(row, name=name) for name in sorted(found | hashed) if name)
+    for money in dict.fromkeys(names.amounts):
+        yield replace(row, at=receipt.occurred_at, amount=money.amount_minor, currency=money.currency)
+
+
+def is_named(receipt: Receipt, names: EventNames, text: str) -> bool:
+    """Return whether a parked event has a name, as a person writes it: with or without the provider's name."""
+    own = {*_own_ids(receipt), *names.ids}
+    ids = {*own, *(f"{receipt.provider}:{one}" for one in own)}
+    numbers, addresses = map(number_as_searched, names.numbers), map(_as_written, names.addresses)
+    return text in ids or number_as_searched(text) in numbers or _as_written(text) in addresses
+
+
+def _own_ids(receipt: Receipt) -> set[str]:
+    """Return the ids of an event and of its customer, as the provider writes them."""
+    return {receipt.event_id, *((receipt.customer_id.partition(":")[2],) if receipt.customer_id else ())}
+
+
+def parked_name_of(row: IndexRow) -> tuple[str, str]:
+    """Return the name of the receipt that a row of a parked event leads to."""
+    return row.owner or row.subject, row.subject.partition(":")[2]
+
+
+def rows_of_declaration(declaration: Declaration, key: str) -> Iterator[IndexRow]:
+    """Yield the row of a declaration that was confirmed without a login: by the address that was given in it.
+
+    One that was made with a login is found by its account.
+    """
+    if declaration.is_confirmed and declaration.kind in PUBLIC_KINDS and declaration.submission.email:
+        yield IndexRow(
+            kind=NameKind.DECLARATION,
+            name=hash_of_address(declaration.submission.email, key),
+            subject=declaration.declaration_id,
+        )
+
+
 def rows_of_failed_run(account_id: AccountId, run: FailedRun) -> tuple[IndexRow, IndexRow]:
     """Return the rows of a failed run: by its id, and by its day."""
     by_id = IndexRow(kind=NameKind.RUN, name=run.run_id, subject=run.run_id, account_id=account_id)
@@ -135,8 +200,13 @@ def hash_of_address(address: str, key: str) -> str:
     """
     if not key:
         raise ValueError("an address is hashed with a key")
-    written = unicodedata.normalize("NFC", address.strip()).casefold()
+    written = _as_written(address)
     return hmac.new(key.encode(), written.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+
+
+def _as_written(address: str) -> str:
+    """Return an address as all ways to write it are compared."""
+    return unicodedata.normalize("NFC", address.strip()).casefold()
 
 
 _DIGITS = 40

@@ -38,7 +38,8 @@ MAIL#<mail id>           RECORD                                   record of a ma
 AWAITED#<shard>          ORDER#<time>#<order id>                  order whose payment is awaited, for its confirmation
 NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name; of a run:
                          IS#run#<account id>#<run id>             its id is its account's own
-PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day
+PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day,
+                         AT#<time>#<cause>                        and parked events that name it
 FAILURES#<day>/<shard>   FAILED_AT#<time>#<account id>#<run id>   index of find: runs that failed on this day
 INCIDENT#<its id>        INCIDENT                                 incident: the runs that failed between two times
 SHARES#<incident id>     OF#<account id>                          what an account got from an incident
@@ -332,6 +333,13 @@ def indexed_between(
     """Return partition, lowest and highest sort key of the index of *find* at a place, from a time up to another."""
     pk, prefix = range_of(kind, place)
     return pk, prefix + (sortable(first) if first else ""), prefix + (f"{sortable(last)}~" if last else "~")
+
+
+def named(name: str, kind: str | None = None) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of the index of *find* under a name, of one kind or of all."""
+    pk, prefix = range_of(DocumentKind.INDEXED_NAME, name)
+    own = f"{prefix}{kind}#" if kind else prefix
+    return pk, own, f"{own}~"
 
 
 def watched_plans_until(shard: int, until: datetime) -> tuple[str, str, str]:

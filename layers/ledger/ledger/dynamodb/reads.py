@@ -16,7 +16,7 @@ from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId, SubjectId
 from ledger.domain.incidents import IncidentShare, ListedIncident
-from ledger.domain.index_rows import IndexRow
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
@@ -89,12 +89,12 @@ class Reads:
         return keys.lot_id_of(found) if found else None
 
     def parked_names(
-        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None, most: int | None = None
     ) -> Iterator[ParkedName]:
         """Yield the names of the receipts that wait for a trigger: a query of each of its shards, or of one."""
         partitions = [keys.parked_shard(trigger, shard) for shard in _shards(turn)]
         where = _Where(keys.PARKED_INDEX, "parked_shard", "received_at", since)
-        return map(keys.parked_receipt_of, self._by_age(where, partitions))
+        return map(keys.parked_receipt_of, self._by_age(where, partitions, most))
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
         """Yield these parked receipts, or all: consistent reads of what the index names."""
@@ -310,15 +310,17 @@ class Reads:
         """Yield an account's proposals: a query of its partition."""
         return self._documents(Proposal, self._query(keys.range_of(DocumentKind.PROPOSAL, account_id)))
 
-    def named(self, name: str) -> Iterator[IndexRow]:
-        """Yield the rows of the index of *find* that have a name: a query of their partition."""
-        return self._documents(IndexRow, self._query(keys.range_of(DocumentKind.INDEXED_NAME, name)))
+    def named(self, name: str, kind: NameKind | None = None) -> Iterator[IndexRow]:
+        """Yield the rows of the index of *find* that have a name: a query of their partition, or of its part."""
+        return self._documents(IndexRow, self._between(*keys.named(name, kind), limit=_INDEX_PAGE))
 
-    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
+    def paid_between(
+        self, currency: str, amount_minor: int, first: datetime, last: datetime, *, most: int | None = None
+    ) -> Iterator[IndexRow]:
         """Yield the rows of the payments of an amount between two times: a query of each shard of each day (UTC)."""
         for day in _days(first, last):
             places = [place_of_amount(day, currency, amount_minor, shard) for shard in range(INDEX_SHARDS)]
-            yield from self._indexed(DocumentKind.INDEXED_AMOUNT, places, first, last)
+            yield from self._indexed(DocumentKind.INDEXED_AMOUNT, places, first, last, most)
 
     def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:
         """Yield the rows of the runs that failed between two times: a query of each shard of each day (UTC)."""
@@ -360,11 +362,15 @@ class Reads:
         return Page(tuple(map(items.from_receipt, page["Items"])), last["sk"]["S"] if last else None)
 
     def _indexed(
-        self, kind: DocumentKind, places: Iterable[str], first: datetime, last: datetime
+        self, kind: DocumentKind, places: Iterable[str], first: datetime, last: datetime, most: int | None = None
     ) -> Iterator[IndexRow]:
-        """Yield the rows of several places of the index of *find*, oldest first. A page is read when it is needed."""
+        """Yield the rows of several places of the index of *find*, oldest first. A page is read when it is needed.
+
+        `most` is how many the caller takes: all of them may be in one place.
+        """
+        limit = min(most or _INDEX_PAGE, _INDEX_PAGE)
         shards = [
-            self._documents(IndexRow, self._between(*keys.indexed_between(kind, place, first, last), limit=_INDEX_PAGE))
+            self._documents(IndexRow, self._between(*keys.indexed_between(kind, place, first, last), limit=limit))
             for place in places
         ]
         return merge(*shards, key=lambda row: (row.at, row.subject))
@@ -444,12 +450,16 @@ class Reads:
         for page in self._pages("Query", arguments):
             yield from page
 
-    def _by_age(self, where: "_Where", partitions: Iterable[str]) -> Iterator[Item]:
-        """Yield the rows of several partitions of an index, oldest first. No page is read before it is needed."""
-        shards = [self._shard_by_age(where, partition) for partition in partitions]
+    def _by_age(self, where: "_Where", partitions: Iterable[str], most: int | None = None) -> Iterator[Item]:
+        """Yield the rows of several partitions of an index, oldest first. No page is read before it is needed.
+
+        `most` is how many the caller takes: all of them may be in one partition.
+        """
+        limit = min(most + 1, _PAGE) if most else _PAGE  # one more shows that no other row is of the last one's time
+        shards = [self._shard_by_age(where, partition, limit) for partition in partitions]
         return merge(*shards, key=where.rank)
 
-    def _shard_by_age(self, where: "_Where", partition: str) -> Iterator[Item]:
+    def _shard_by_age(self, where: "_Where", partition: str, limit: int) -> Iterator[Item]:
         """Yield the rows of one partition of an index, those of one time by their keys. They are keys only."""
         arguments = {
             "IndexName": where.index,
@@ -459,7 +469,7 @@ class Reads:
                 ":first": {"S": where.first},
                 ":last": {"S": where.last},
             },
-            "Limit": _PAGE,
+            "Limit": limit,
         }
         rows = (row for page in self._pages("Query", arguments) for row in page)
         for _, of_one_time in groupby(rows, key=lambda row: row[where.age]["S"]):

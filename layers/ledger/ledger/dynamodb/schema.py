@@ -435,6 +435,8 @@ NAME_KIND = one_of(
         NameKind.ADDRESS: "address",
         NameKind.RUN: "run",
         NameKind.AMOUNT: "amount",
+        NameKind.PARKED: "parked",
+        NameKind.DECLARATION: "declaration",
     },
 )
 
@@ -1518,6 +1520,7 @@ INDEX_ROW = Shape(
         "at": Field("at", TIME, None),
         "amount": Field("amount", WHOLE, 0),
         "currency": Field("currency", TEXT, ""),
+        "owner": Field("owner", TEXT, None),
     },
 )
 

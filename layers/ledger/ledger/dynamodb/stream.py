@@ -5,6 +5,7 @@
 | purchase         | gets its payment, with a customer, and it is no renewal    | CustomerIdentified      |
 | subscription     | is known for the first time, with a customer               | CustomerIdentified      |
 | receipt          | of what books nothing (a session) names an account         | CustomerIdentified      |
+| receipt          | of a parked event is stored                                | EventParked             |
 | purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
 | purchase         | with a payment, gets a dispute, inquiry or chargeback      | PaymentDisputed         |
 | refund intent    | is created                                                 | RefundIntentListed      |
@@ -35,6 +36,7 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
+    EventParked,
     IncidentBegun,
     MailListed,
     OrderPaid,
@@ -77,7 +79,7 @@ _NAMED = (PaymentSettled, RefundChanged, DisputeChanged, ChargebackChanged, Bala
 _NAMED_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _NAMED)
 _DISPUTE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in (DisputeChanged, ChargebackChanged))
 _PAYMENT = "payment"
-_NOTED = {"S": "noted"}
+_NOTED, _PARKED = {"S": "noted"}, {"S": "parked"}
 _APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
 
 
@@ -116,7 +118,17 @@ def domain_events(record: Record) -> list[DomainEvent]:
 
 
 def _of_receipt(new: Image, old: Image) -> Iterator[DomainEvent]:
-    """A session may come after the invoice that it explains: it says whose the customer is."""
+    """A session may come after the invoice that it explains: it says whose the customer is.
+
+    What a parked event names follows from its body alone. Another reason, or a mute, is no other event.
+    """
+    if new["outcome"] == _PARKED and new["body_sha256"] != old.get("body_sha256"):
+        cause, digest = f"{new['provider']['S']}:{new['event_id']['S']}", new["body_sha256"]["S"]
+        yield DomainEvent(
+            event_id=f"event_parked/{cause}/{digest}",
+            correlation_id=cause,
+            content=EventParked(owner=keys.owner_of(new), parked_event_id=new["event_id"]["S"]),
+        )
     if new["outcome"] == _NOTED and _is_named(new, old):
         receipt = items.from_receipt(new)
         yield _identified(receipt.customer_id, receipt.account_id, receipt.cause, receipt.correlation_id)

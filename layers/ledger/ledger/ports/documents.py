@@ -388,14 +388,14 @@ def index_row_key(row: IndexRow) -> DocumentKey:
     """Return the key of a row of the index of *find*.
 
     What has one name is in one partition. A run's id is its account's own: its row has the account in its key. The
-    payments of one day and amount, and the failed runs of one day, are spread over shards.
+    payments of one day and amount, parked events among them, and the failed runs of one day, are spread over shards.
     """
     of_run = f"{row.account_id}#{row.subject}"
     if row.at is None:
         subject = of_run if row.kind is NameKind.RUN else row.subject
         return DocumentKey(DocumentKind.INDEXED_NAME, (row.name, str(row.kind), subject))
     day, time = sortable(row.at)[:_DAY], sortable(row.at)
-    if row.kind is NameKind.AMOUNT:
+    if row.kind in {NameKind.AMOUNT, NameKind.PARKED}:
         place = place_of_amount(day, row.currency, row.amount, index_shard(row.subject))
         return DocumentKey(DocumentKind.INDEXED_AMOUNT, (place, time, row.subject))
     place = place_of_failures(day, index_shard(row.subject))

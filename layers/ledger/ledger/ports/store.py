@@ -12,7 +12,7 @@ from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId, SubjectId
 from ledger.domain.incidents import IncidentShare, ListedIncident
-from ledger.domain.index_rows import IndexRow
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
@@ -50,12 +50,13 @@ class Store(Protocol):
         """Return the highest id of the account's closed lots from `first` to `last`, in one round trip. None: none."""
 
     def parked_names(
-        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None, most: int | None = None
     ) -> Iterator[ParkedName]:
         """Yield the names of the receipts that wait for this trigger, by the time at which they were first received.
 
         With `since`, those that were first received then or later; with `turn`, those whose hour of the day that is. A
         name may be missing for moments after its receipt was parked, and may be there for moments after its release.
+        `most` is how many the caller takes: no shard is read much further, unless he takes more after all.
         """
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
@@ -198,13 +199,19 @@ class Store(Protocol):
     def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
         """Yield an account's proposals, settled ones too, in no particular order."""
 
-    def named(self, name: str) -> Iterator[IndexRow]:
-        """Yield the rows of the index of *find* that have this name. One may be missing for moments after a change."""
+    def named(self, name: str, kind: NameKind | None = None) -> Iterator[IndexRow]:
+        """Yield the rows of the index of *find* that have this name, of one kind or of all, those of a kind together.
 
-    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
-        """Yield the rows of the payments of an amount that were settled between two times, both included, oldest first.
+        One may be missing for moments after a change.
+        """
 
-        One may be missing for moments after its payment.
+    def paid_between(
+        self, currency: str, amount_minor: int, first: datetime, last: datetime, *, most: int | None = None
+    ) -> Iterator[IndexRow]:
+        """Yield the rows of an amount between two times, both included, oldest first.
+
+        Those of payments are by when they were settled, those of parked events by when they occurred. One may be
+        missing for moments after its payment or its event. `most` is as in `parked_names`.
         """
 
     def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:

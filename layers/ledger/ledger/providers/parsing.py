@@ -28,6 +28,9 @@ MAX_DIGITS = 15
 MAX_OBJECTS = 100
 """The length of a list. Providers' notifications have fewer objects."""
 
+OUR_FIELDS = frozenset({"order_id", "account_id"})
+"""The ids that our checkouts carry, whatever object of the provider they are found in."""
+
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 """The times that are accepted. Whatever is computed from one of them is still a valid date."""
 

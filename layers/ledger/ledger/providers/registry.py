@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ledger.domain.catalogue import Catalogue
+from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Event
+from ledger.domain.index_rows import EventNames
+from ledger.domain.receipts import Receipt
 from ledger.ports.gateway import Gateway
 from ledger.providers.paddle import provider as paddle
 from ledger.providers.parsing import Json
@@ -51,6 +54,9 @@ class Provider(Protocol):
         `scope` says what in the provider's account is ours.
         """
 
+    def names_in(self, content: Json) -> EventNames:
+        """Return what a parsed notification is found by. It follows from the notification alone, and raises nothing."""
+
     def gateway(self, key: str, *, is_live: bool, base_url: str | None) -> Gateway:
         """Return the gateway to the provider's API, and import its SDK. Raise ConfigurationError for an unusable key.
 
@@ -62,3 +68,15 @@ _ROWS: tuple[Provider, ...] = (stripe, paddle)
 
 PROVIDERS: Mapping[str, Provider] = {provider.NAME: provider for provider in _ROWS}
 """Every provider by its name."""
+
+
+def names_of_parked(receipt: Receipt) -> EventNames:
+    """Return what a parked event is found by, beside its own id and its customer's.
+
+    Nothing, if it is parked no longer: its body is gone. Nor of a body, or a provider, that this release does not know.
+    """
+    provider = PROVIDERS.get(receipt.provider)
+    try:
+        return provider.names_in(provider.parse(receipt.body)) if provider and receipt.body else EventNames()
+    except InvalidBody:
+        return EventNames()

@@ -17,7 +17,7 @@ from ledger.domain.orders import Order, Terms, hash_of_terms
 from ledger.domain.receipts import MUTABLE, NotBookable, ParkReason
 from ledger.domain.records import record
 from ledger.domain.subscriptions import Subscription
-from ledger.providers.parsing import Json, excerpt, is_text
+from ledger.providers.parsing import OUR_FIELDS, Json, excerpt, is_text
 
 MAX_CARRIED = 500
 """The length of the text in which a checkout carries terms. Stripe's metadata takes 500 characters a value."""
@@ -178,10 +178,6 @@ def translated(
     )
 
 
-_OUR_FIELDS = frozenset({"order_id", "account_id"})
-"""The ids that our checkouts carry, whatever object of the provider they are found in: see `carried`."""
-
-
 def names_ours(source: object, provider: str, catalogue: Catalogue) -> bool:
     """Return whether an object of a provider names an order or account of ours, or what the catalogue sells.
 
@@ -191,7 +187,7 @@ def names_ours(source: object, provider: str, catalogue: Catalogue) -> bool:
     while waiting:
         one = waiting.pop()
         if isinstance(one, Mapping):
-            if any(value and name in _OUR_FIELDS for name, value in one.items()):
+            if any(value and name in OUR_FIELDS for name, value in one.items()):
                 return True
             waiting += one.values()
         elif isinstance(one, list):

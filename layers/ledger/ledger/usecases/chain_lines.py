@@ -79,8 +79,11 @@ RELEASED_BY: Mapping[Trigger, str] = {
 }
 
 
-def receipt_line(receipt: Receipt) -> Line:
-    """Return the line of an event that was received, with what releases it if it is parked."""
+def receipt_line(receipt: Receipt, *names: str) -> Line:
+    """Return the line of an event that was received, with what releases it if it is parked.
+
+    `names`: what it names beside its payment and its customer.
+    """
     words = f"event {receipt.cause} ({receipt.event_type}): {OUTCOMES[receipt.outcome]}"
     reason = receipt.parked_reason
     is_parked = receipt.outcome is RecordOutcome.PARKED and reason is not None
@@ -91,7 +94,7 @@ def receipt_line(receipt: Receipt) -> Line:
         words += f" ({receipt.detail})"
     if (receipt.received_at - receipt.occurred_at).total_seconds() >= _LATE_S:
         words += f"; received {in_utc(receipt.received_at)}"
-    about = frozenset({receipt.customer_id} if receipt.customer_id else ())
+    about = frozenset({*names, *((receipt.customer_id,) if receipt.customer_id else ())})
     ids = frozenset({receipt.cause, *receipt.facts})
     return Line(receipt.occurred_at, "event", words, ids, is_open=is_parked, about=about)
 

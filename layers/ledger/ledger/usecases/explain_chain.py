@@ -27,7 +27,7 @@ from ledger.usecases.chain_lines import (
     receipt_line,
     subscription_line,
 )
-from ledger.usecases.find_records import MOST_FOUND, Searched, find_records
+from ledger.usecases.find_records import MOST_FOUND, GoTo, Searched, find_records
 from ledger.usecases.locks import LockedOrder, read_locks
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.timeline import LineKind, TimelineLine, latest_purchases, timeline
@@ -66,7 +66,8 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
     sentences: list[str] = []
     is_cut = False
     is_whole = any(one.kind == "account" for one in found)
-    unowned = lines_that_concern(text, _without_account(text, searched))
+    parked = {one.go_to_id for one in found if one.go_to is GoTo.PARKED}
+    unowned = lines_that_concern(text, _without_account(text, parked, searched))
     for one in account_ids:
         history, is_account_cut = _history(one, searched.store, None if is_whole else text, unowned)
         mine = history if is_whole else lines_that_concern(text, history)
@@ -158,20 +159,22 @@ def _entries_of(
 _SECOND = len("2026-11-01T12:00:00")
 
 
-def _without_account(text: str, searched: Searched) -> Iterator[Line]:
-    """Yield the lines of what an id names directly, which may be nobody's yet."""
+def _without_account(text: str, parked: Collection[str], searched: Searched) -> Iterator[Line]:
+    """Yield the lines of what an id names directly, which may be nobody's yet, and of parked events that name it."""
     names = [text] if ":" in text else [f"{provider}:{text}" for provider in searched.providers]
     names = [name for name in names if name.partition(":")[2]]
     payments = frozenset(map(PaymentId, names))
-    keys = Keys(payments=payments, receipts=frozenset((name, name.partition(":")[2]) for name in names))
+    naming = {(owner, event_id) for owner, _, event_id in (one.rpartition("~") for one in parked)}
+    receipt_names = frozenset({*naming, *((name, name.partition(":")[2]) for name in names)})
     look_up = LookUp(searched.store)
-    stored = look_up.once(keys) if names else look_up.known
+    stored = look_up.once(Keys(payments=payments, receipts=receipt_names)) if receipt_names else look_up.known
     for name in names:
         for home in stored.homes_of(PaymentId(name)):
             yield from purchase_lines(home)
-    yield from map(receipt_line, stored.receipts.values())
+    receipts = dict(stored.receipts)
     for name in names:
-        yield from map(receipt_line, searched.store.receipts_page(name, 100).items)
+        receipts |= {one.name: one for one in searched.store.receipts_page(name, 100).items}
+    yield from (receipt_line(one, *((text,) if name in naming else ())) for name, one in receipts.items())
     for row in islice(searched.store.named(text.partition(":")[2] or text), MOST_FOUND):
         if row.payment_id:
             for home in look_up.once(Keys(payments=frozenset({row.payment_id}))).homes_of(row.payment_id):

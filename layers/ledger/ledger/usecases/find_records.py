@@ -3,13 +3,15 @@
     text ──┬─ as a key of the table: account, order, case, payment, subscription, checkout, declaration
            │  and incident
            ├─ as a provider's customer: whose its receipts are
-           └─ by the index of find: invoice's number, refund, dispute, failed run, address ──► what it leads to
+           └─ by the index of find: invoice's number, refund, dispute, failed run, address, and whatever a parked
+              event names ──► what it leads to
 
 An address is searched by its keyed hash. The index only says where to look: a row counts if what it leads to is there,
 and still has the name.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -19,10 +21,18 @@ from ledger.domain.declarations import Declaration
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.incidents import Incident
-from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address, number_as_searched
+from ledger.domain.index_rows import (
+    EventNames,
+    IndexRow,
+    NameKind,
+    hash_of_address,
+    is_named,
+    number_as_searched,
+    parked_name_of,
+)
 from ledger.domain.money import Money, format_amount
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import DISMISSED, Receipt
 from ledger.domain.records import record
 from ledger.ports.documents import (
     CasePointer,
@@ -35,10 +45,13 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page, Snapshot
 from ledger.ports.store import Store
+from ledger.usecases.chain_lines import in_words
 from ledger.usecases.look_up import LookUp
 
 MOST_FOUND = 50
 """How many things one search returns at most."""
+MOST_ROWS = 500
+"""How many rows of one name are read: events that were parked once, and are booked by now, have theirs too."""
 MOST_RECEIPTS = 25
 """How many receipts of a customer are read to learn whose the customer is."""
 _LONGEST = 200
@@ -61,6 +74,7 @@ class FoundKind(StrEnum):
     INCIDENT = "incident"
     RUN = "run"
     EVENT = "event"
+    PARKED_EVENT = "parked_event"
 
 
 class GoTo(StrEnum):
@@ -96,6 +110,7 @@ class Searched:
     store: Store
     providers: tuple[str, ...]
     address_key: Callable[[], str]
+    names_in: Callable[[Receipt], EventNames]  # by what a parked event is found
 
 
 def find_records(text: str, searched: Searched) -> list[Found]:
@@ -104,35 +119,69 @@ def find_records(text: str, searched: Searched) -> list[Found]:
     if not text or len(text) > _LONGEST or text.endswith(":"):
         return []
     if is_address(text):
-        return list(_unique(_by_address(text, searched)))
+        return list(islice(_unique(_by_address(text, searched)), MOST_FOUND))
     names = [text] if ":" in text else [text, *(f"{provider}:{text}" for provider in searched.providers)]
-    found = [*_by_key(text, names, searched), *_by_index(text, searched.store), *_by_customer(names, searched.store)]
+    found = [*_by_key(text, names, searched), *_by_index(text, searched), *_by_customer(names, searched.store)]
     return list(islice(_unique(found), MOST_FOUND))
 
 
 def find_payments(
-    day: date, amount_minor: int, currency: str, store: Store, *, limit: int, after: str | None = None
+    day: date, amount_minor: int, currency: str, searched: Searched, *, limit: int, after: str | None = None
 ) -> Page[Found]:
-    """Return a page of the payments of an amount on a day (UTC), oldest first.
+    """Return a page of the payments, and of the parked events, of an amount on a day (UTC), oldest first.
 
-    `after` is the `next` of the page before: the time and the id of its last payment. Raise InvalidRequest if it can't
-    be one.
+    `after` is the `next` of the page before: the time and the id of its last row. Raise InvalidRequest if it can't be
+    one.
     """
     first = datetime.combine(day, time(), UTC)
     last = first + timedelta(days=1) - timedelta(microseconds=1)
     begin = _position(after, first, last) if after else (first, "")
-    rows = store.paid_between(currency, amount_minor, begin[0], last)
+    most = limit + 1 + bool(after)  # that of the position is read again
+    rows = searched.store.paid_between(currency, amount_minor, begin[0], last, most=most)
     behind = (row for row in rows if row.at and (row.at, row.subject) > begin)
     page = list(islice(behind, limit + 1))
-    stored = LookUp(store).once(Keys(payments=frozenset(PaymentId(row.subject) for row in page[:limit])))
-    found = [
-        _payment(home, format_amount(amount_minor, currency))
-        for row in page[:limit]
-        for home in stored.homes_of(PaymentId(row.subject))
-        if home.payment and (home.payment.paid_minor, home.payment.currency) == (amount_minor, currency)
-    ]
+    shown = page[:limit]
+    stored = LookUp(searched.store).once(
+        Keys(
+            payments=frozenset(row.payment_id for row in shown if row.payment_id),
+            receipts=frozenset(parked_name_of(row) for row in shown if row.kind is NameKind.PARKED),
+        )
+    )
+    amount = Money(amount_minor=amount_minor, currency=currency)
+    found = [one for row in shown for one in _of_amount(row, amount, stored, searched)]
     end = page[limit - 1] if len(page) > limit else None
     return Page(tuple(found), f"{end.at.isoformat()} {end.subject}" if end and end.at else None)
+
+
+def _of_amount(row: IndexRow, amount: Money, stored: Snapshot, searched: Searched) -> Iterator[Found]:
+    """Yield what a row of an amount leads to, if that has the amount, and is parked still or was booked."""
+    matched = format_amount(amount.amount_minor, amount.currency)
+    if row.kind is NameKind.PARKED:
+        receipt = stored.receipts.get(parked_name_of(row))
+        if receipt and receipt.parked_reason and amount in (names := searched.names_in(receipt)).amounts:
+            yield _event(receipt, matched, replace(names, amounts=(amount,)))
+        return
+    for home in stored.homes_of(row.payment_id) if row.payment_id else ():
+        if home.payment and (home.payment.paid_minor, home.payment.currency) == (amount.amount_minor, amount.currency):
+            yield _payment(home, matched)
+
+
+def _still_named(text: str, rows: Iterable[IndexRow], searched: Searched) -> list[Receipt]:
+    """Return the receipts that these rows lead to, those of events that are parked still first.
+
+    One that was booked or dismissed meanwhile is so returned.
+    """
+    left = iter(dict.fromkeys(map(parked_name_of, rows)))
+    parked: list[Receipt] = []
+    settled: list[Receipt] = []
+    while len(parked) < MOST_FOUND and (some := list(islice(left, MOST_FOUND))):
+        stored = searched.store.read(Keys(receipts=frozenset(some))).receipts
+        for receipt in (stored[name] for name in some if name in stored):
+            if receipt.parked_reason is None:
+                settled.append(receipt)
+            elif is_named(receipt, searched.names_in(receipt), text):
+                parked.append(receipt)
+    return [*parked, *settled]
 
 
 def _position(after: str, first: datetime, last: datetime) -> tuple[datetime, str]:
@@ -183,7 +232,7 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
                 summary=f"Subscription to {subscription.product_id or 'an unknown plan'}: {subscription.status}",
             )
         if receipt := stored.receipts.get((name, name.partition(":")[2])):
-            yield _event(receipt, text)
+            yield _event(receipt, text, searched.names_in(receipt))
     if case := stored.document(pointer, CasePointer):
         yield Found(
             kind=FoundKind.REFUND_CASE,
@@ -195,16 +244,7 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
             go_to_id=case.case_id,
         )
     if declaration := stored.document(declared, Declaration):
-        yield Found(
-            kind=FoundKind.DECLARATION,
-            found_id=declaration.declaration_id,
-            matched=text,
-            account_id=declaration.account_id,
-            at=declaration.declared_at,
-            summary=f"Declaration without a login: {declaration.state}",
-            go_to=GoTo.DECLARATION,
-            go_to_id=declaration.declaration_id,
-        )
+        yield _declaration(declaration, text)
     if incident := stored.document(failures, Incident):
         yield Found(
             kind=FoundKind.INCIDENT,
@@ -218,12 +258,13 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
         )
 
 
-def _by_index(text: str, store: Store) -> Iterator[Found]:
+def _by_index(text: str, searched: Searched) -> Iterator[Found]:
     """Yield what has the text as a number or an id that is part of no key."""
-    bare = text.partition(":")[2] or text
-    rows = [*islice(store.named(bare), MOST_FOUND)]
+    store, bare = searched.store, text.partition(":")[2] or text
+    named = [*islice(store.named(bare), MOST_ROWS)]
     if (number := number_as_searched(text)) != bare:
-        rows += islice(store.named(number), MOST_FOUND)
+        named += islice(store.named(number), MOST_ROWS)
+    rows = [row for row in named if row.kind is not NameKind.PARKED][:MOST_FOUND]
     payment_ids = frozenset(row.payment_id for row in rows if row.payment_id)
     look_up = LookUp(store)
     stored = look_up.once(Keys(payments=payment_ids)) if payment_ids else Snapshot()
@@ -243,6 +284,8 @@ def _by_index(text: str, store: Store) -> Iterator[Found]:
             )
         for home in stored.homes_of(row.payment_id) if row.payment_id else ():
             yield from _named(row, home, text)
+    for receipt in _still_named(text, (row for row in named if row.kind is NameKind.PARKED), searched):
+        yield _event(receipt, text, searched.names_in(receipt))
 
 
 def _named(row: IndexRow, home: Purchase, text: str) -> Iterator[Found]:
@@ -299,16 +342,38 @@ def _customer(name: str, account_id: AccountId | None, summary: str) -> Found:
 
 
 def _by_address(text: str, searched: Searched) -> Iterator[Found]:
-    """Yield the accounts whose address it is, or was."""
+    """Yield the accounts whose address it is, or was, the parked events that name it, and what was declared with it."""
+    store, matched = searched.store, "e-mail address"
     hashed = hash_of_address(text, searched.address_key())
-    rows = [row for row in islice(searched.store.named(hashed), MOST_FOUND) if row.account_id]
-    keys = {row.account_id: contact_key(row.account_id) for row in rows if row.account_id}
-    stored = searched.store.read(Keys(documents=frozenset(keys.values()))) if keys else Snapshot()
-    for account_id, key in keys.items():
+    rows = islice(store.named(hashed, NameKind.ADDRESS), MOST_FOUND)
+    contacts = {row.account_id: contact_key(row.account_id) for row in rows if row.account_id}
+    declared = [declaration_key(row.subject) for row in islice(store.named(hashed, NameKind.DECLARATION), MOST_ROWS)]
+    wanted = frozenset((*contacts.values(), *declared))
+    stored = store.read(Keys(documents=wanted)) if wanted else Snapshot()
+    for account_id, key in contacts.items():
         contact = stored.document(key, Contact)
         is_current = contact and hash_of_address(contact.email, searched.address_key()) == hashed
         words = "Account with this e-mail address" if is_current else "Account that had this e-mail address before"
-        yield _account(account_id, "e-mail address", words)
+        yield _account(account_id, matched, words)
+    for receipt in _still_named(text, islice(store.named(hashed, NameKind.PARKED), MOST_ROWS), searched):
+        yield _event(receipt, matched, searched.names_in(receipt))
+    given = [one for key in declared if (one := stored.document(key, Declaration))]
+    for declaration in sorted(given, key=lambda one: one.declared_at, reverse=True):
+        if hash_of_address(declaration.submission.email, searched.address_key()) == hashed:
+            yield _declaration(declaration, matched)
+
+
+def _declaration(declaration: Declaration, matched: str) -> Found:
+    return Found(
+        kind=FoundKind.DECLARATION,
+        found_id=declaration.declaration_id,
+        matched=matched,
+        account_id=declaration.account_id,
+        at=declaration.declared_at,
+        summary=f"Declaration without a login: {declaration.state}",
+        go_to=GoTo.DECLARATION,
+        go_to_id=declaration.declaration_id,
+    )
 
 
 def _account(account_id: AccountId, matched: str, summary: str) -> Found:
@@ -364,17 +429,27 @@ def _payment(home: Purchase, matched: str) -> Found:
     )
 
 
-def _event(receipt: Receipt, matched: str) -> Found:
-    is_parked = receipt.parked_reason is not None
+def _event(receipt: Receipt, matched: str, names: EventNames) -> Found:
+    """Return an event as it stands: still parked, or what became of it."""
+    reason, is_dismissed = receipt.parked_reason, receipt.detail.startswith(DISMISSED)
+    amount = names.amounts[0] if len(names.amounts) == 1 else None
+    summary = f"Event {receipt.event_type}: {'dismissed' if is_dismissed else receipt.outcome}"
+    if reason:
+        of = f" of {format_amount(amount.amount_minor, amount.currency)}" if amount else ""
+        numbers = f", invoice {', '.join(names.numbers)}" if names.numbers else ""
+        state = "Muted event" if receipt.muted_by else "Parked event"
+        summary = f"{state} {receipt.event_type}{of}{numbers}: {in_words(reason)}"
+    has_page = bool(reason) or is_dismissed
     return Found(
-        kind=FoundKind.EVENT,
+        kind=FoundKind.PARKED_EVENT if reason else FoundKind.EVENT,
         found_id=receipt.cause,
         matched=matched,
         account_id=receipt.account_id,
         at=receipt.occurred_at,
-        summary=f"Event {receipt.event_type}: {receipt.outcome}",
-        go_to=GoTo.PARKED if is_parked else GoTo.WHY,
-        go_to_id="~".join(receipt.name) if is_parked else receipt.cause,
+        amount=amount,
+        summary=summary,
+        go_to=GoTo.PARKED if has_page else GoTo.WHY,
+        go_to_id="~".join(receipt.name) if has_page else receipt.cause,
     )
 
 

@@ -3,16 +3,26 @@
 No row is ever changed or removed here: whoever finds one reads what it leads to. `billing index` writes all of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 
 from ledger.domain.contacts import Contact
+from ledger.domain.declarations import Declaration
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.index_rows import IndexRow, row_of_contact, rows_of_failed_run, rows_of_purchase
+from ledger.domain.index_rows import (
+    EventNames,
+    IndexRow,
+    row_of_contact,
+    rows_of_declaration,
+    rows_of_failed_run,
+    rows_of_parked,
+    rows_of_purchase,
+)
+from ledger.domain.receipts import Receipt
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import MAX_ACTIONS, Commit, DocumentChange
-from ledger.ports.documents import contact_key, failed_run_key, index_row_key
+from ledger.ports.documents import contact_key, declaration_key, failed_run_key, index_row_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.transaction import commit_unread
@@ -37,6 +47,24 @@ def index_contact(account_id: AccountId, key: str, store: Store) -> int:
     where = contact_key(account_id)
     contact = store.read(Keys(documents=frozenset({where}))).document(where, Contact)
     return _put([row_of_contact(contact, key)] if contact and contact.email else [], store)
+
+
+def index_parked(
+    name: tuple[str, str], names_in: Callable[[Receipt], EventNames], key: Callable[[], str], store: Store
+) -> int:
+    """Write the rows of a parked event, by the name of its receipt. Return how many. None, if it is parked no longer.
+
+    Whatever was booked of it has its own rows. An address is stored as its hash under the key that `key` returns.
+    """
+    receipt = store.read(Keys(receipts=frozenset({name}))).receipts.get(name)
+    return _put(rows_of_parked(receipt, names_in(receipt), key) if receipt else (), store)
+
+
+def index_declaration(declaration_id: str, key: str, store: Store) -> int:
+    """Write the row of a declaration by the address that was given in it, as its hash under this key."""
+    where = declaration_key(declaration_id)
+    declaration = store.read(Keys(documents=frozenset({where}))).document(where, Declaration)
+    return _put(rows_of_declaration(declaration, key) if declaration else (), store)
 
 
 def index_failed_run(account_id: AccountId, run_id: str, failed_at: datetime, store: Store) -> int:

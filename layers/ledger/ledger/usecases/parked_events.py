@@ -39,7 +39,8 @@ def list_parked(limit: int, after: str | None, store: Store, *, are_muted: bool 
     """
     since = _since(after)
     lists = [trigger for trigger in Trigger if (trigger is Trigger.MUTED) == are_muted]
-    listed = merge(*(store.parked_names(trigger, since) for trigger in lists), key=_position)
+    most = limit + 1 + bool(after)  # that of the position is read again
+    listed = merge(*(store.parked_names(trigger, since, most=most) for trigger in lists), key=_position)
     names = list(islice((name for name in listed if after is None or _position(name) > after), limit + 1))
     shown = names[:limit]
     order = {(name.owner, name.event_id): number for number, name in enumerate(shown)}
