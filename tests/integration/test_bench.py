@@ -155,7 +155,7 @@ def test_a_page_of_support_costs_no_call_and_no_item_more_of_a_larger_table(monk
         "why: run": 23,
         "why: event": 20,
         "search: account": 5,
-        "search: address": 2,
+        "search: address": 4,
         "search: invoice": 5,
         "search: run": 5,
         "search: day, amount": 9,
