@@ -467,8 +467,10 @@ class Play:
         """A person gives credits instead of money."""
         if cases := self.in_review:
             outcome = DecisionOutcome.REPLACE
-            verdict = ReviewDecision(outcome=outcome, words=("Sorry.",), clause="6", credits=credits_)
-            self._decide(cases[pick % len(cases)], verdict)
+            case = cases[pick % len(cases)]
+            agreed = "By mail." if case.due_by else None
+            verdict = ReviewDecision(outcome=outcome, words=("Sorry.",), clause="6", credits=credits_, agreement=agreed)
+            self._decide(case, verdict)
 
     def _decide(self, case: RefundCase, verdict: ReviewDecision) -> None:
         with contextlib.suppress(RequestRefused):

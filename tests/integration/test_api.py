@@ -631,6 +631,7 @@ def test_support_replaces_credits_or_declines(world: World, verdict: dict[str, A
         ({"outcome": "approve", "money_minor": 5, "credits": 5}, "body.credits"),
         ({"outcome": "replace"}, "body.credits"),
         ({"outcome": "decline", "money_minor": 5}, "body.money_minor"),
+        ({"outcome": "decline", "agreement": "By mail."}, "body.agreement"),
     ],
 )
 def test_a_verdict_says_its_sum_and_no_other(world: World, verdict: dict[str, Any], field: str) -> None:

@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 
 from functions.show_console.app import release
 from ledger.domain.declarations import DeclarationKind, Submission
-from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
+from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.money import format_amount
@@ -23,6 +23,7 @@ from ledger.usecases.attribute_parked import dismiss_parked
 from ledger.usecases.declarations.submit import submit
 from ledger.usecases.index_names import index_declaration, index_parked, index_purchases
 from ledger.usecases.record_event import record_event
+from ledger.usecases.refund_cases.follow_refunds import follow
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
@@ -36,7 +37,7 @@ from tools.devserver import environment, sign_in
 from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
 from tools.testing.browser import Browser, browser, executable
-from tools.testing.builders import at, dispute, event_of, paid, payment
+from tools.testing.builders import at, dispute, event_of, paid, payment, refund
 from tools.testing.frontend import Frontend
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
@@ -410,6 +411,28 @@ def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World
     console.reads("None was found by what the customer wrote.")
     invalid = "[...document.querySelectorAll('dialog :invalid')].map(e => e.id).filter(Boolean)"
     assert console.page.value(invalid) == ["account_id", "purchase_id", "why"]
+
+
+def test_credits_instead_of_a_withdrawals_money_ask_how_the_customer_agreed(world: World, console: Console) -> None:
+    """The refund failed. What support writes there is shown to support, and not to the customer."""
+    purchase_id = pays(world, ordered(world, BARE), "informed")
+    case = changes_her_mind(purchase_id)
+    failed = replace(refund(4100, state=RefundState.FAILED, minute=60), currency="EUR", tag=f"{case['case_id']}-1")
+    world.record_events(event_of(failed, names=(PaymentId(purchase_id),)))
+    follow(PaymentId(purchase_id), world.services.store, now=datetime.now(UTC))
+    console.sign_in()
+    console.go(f"cases/{case['case_id']}", "Changed their mind")
+    console.click("Replace with credits")
+    console.write("credits", "100")
+    console.write("words", "As agreed.")
+    console.click("Preview")
+    console.reads("Write how and when the customer agreed.")
+    console.write("agreement", "By mail of 3 November.")
+    console.click("Preview")
+    console.click("Give 100 credits")
+    console.reads("Replaced with credits")
+    console.reads("The customer agreed to credits instead of money: By mail of 3 November.")
+    assert "3 November" not in Frontend(EVE).get(f"/refund-requests/{case['case_id']}").text
 
 
 def test_who_answers_a_customer_is_told_that_the_customer_reads_it(world: World, console: Console) -> None:

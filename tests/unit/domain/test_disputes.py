@@ -85,8 +85,8 @@ def test_the_first_deadline_comes_first_then_what_the_bank_decides_then_what_is_
     """One without a deadline comes after those that have one."""
     lost = dispute(DisputeState.LOST, dispute_id="dp_lost")
     answered = due("dp_answered", at(30), EvidenceState.SUBMITTED)
-    told = [lost, answered, due("dp_none", None), due("dp_later", at(90)), due("dp_first", at(60))]
-    assert [name for name, _, _ in shown(*told)] == ["dp_first", "dp_later", "dp_none", "dp_answered", "dp_lost"]
+    told = [lost, answered, due("dp_a", None), due("dp_b", at(90)), due("dp_c", at(60))]
+    assert [name for name, _, _ in shown(*told)] == ["dp_c", "dp_b", "dp_a", "dp_answered", "dp_lost"]
 
 
 @pytest.mark.parametrize(

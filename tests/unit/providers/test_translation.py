@@ -56,6 +56,7 @@ from ledger.providers.parsing import (
     whole_number,
 )
 from ledger.providers.stripe import events as stripe
+from ledger.providers.stripe import taxes
 from ledger.providers.translation import bookable_lines, names_ours
 
 Json = dict[str, Any]
@@ -263,6 +264,29 @@ def test_the_country_of_the_address_and_a_tax_id_are_read_and_park_nothing(
     told, plain = says("invoice.paid", invoice).payment, says("invoice.paid", INVOICE).payment
     assert plain
     assert told == replace(plain, **known)  # type: ignore[arg-type]
+
+
+BUSINESS_KINDS = """
+au_abn au_acn bg_uic bh_vat br_cnpj bw_vat ca_bn ca_gst_hst ch_uid ch_vat ci_vat eu_oss_vat fo_vat fr_siren
+fr_siret gb_vat ge_vat hk_br hu_tin il_vat in_gst is_vat jp_cn kr_brn li_uid li_vat lk_vat ma_vat md_vat mk_vat
+mu_vat no_vat no_voec nz_bn om_vat pl_nip rs_pib sa_vat sg_gst sg_uen tt_vat tw_vat tz_vat ua_vat uz_vat za_vat
+"""
+"""What only who trades has, as Stripe calls it, but for `eu_vat`."""
+
+
+@pytest.mark.parametrize("kind", BUSINESS_KINDS.split())
+def test_each_tax_id_that_only_who_trades_has_shows_a_business(kind: str) -> None:
+    """And the same with another ending shows nothing."""
+    assert taxes.shows_business([{"type": kind, "value": "1"}])
+    assert not taxes.shows_business([{"type": f"{kind}x", "value": "1"}])
+
+
+@pytest.mark.parametrize(
+    "country", ["AT", "BE", "DE", "DK", "EE", "FI", "FR", "HU", "IT", "LT", "LU", "MT", "NL", "PL", "XI"]
+)
+def test_each_vat_number_that_only_who_trades_has_shows_a_business(country: str) -> None:
+    """By the country that it begins with."""
+    assert taxes.shows_business([{"type": "eu_vat", "value": f"{country}123456789"}])
 
 
 COMPUTED = {"automatic_tax": {"enabled": True, "status": "complete"}}

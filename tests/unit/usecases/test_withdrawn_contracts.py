@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import RequestRefused, StoreUnavailable
 from ledger.domain.facts import PaymentSettled, RefundState
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.orders import Consent
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.policy.explanation import explain
+from ledger.policy.texts import shipped_texts
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.documents import case_key
+from ledger.ports.reads import Keys
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
@@ -168,11 +172,32 @@ def test_a_contract_stays_withdrawn_from_whatever_a_person_decides_of_a_refund_t
         clause="2",
         money_minor=2000 if outcome is DecisionOutcome.APPROVE else 0,
         credits=100 if outcome is DecisionOutcome.REPLACE else 0,
+        agreement="By mail." if outcome is DecisionOutcome.REPLACE else None,
     )
     decided = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(3 * MONTH + 4))
     assert decided.decision
     assert decided.decision.ends_contract
     assert [one.payment_id for one in rest(store)] == [SECOND]
+
+
+def test_credits_instead_of_a_withdrawals_money_need_the_customers_recorded_agreement() -> None:
+    """Article 13(1). Its words are kept with the decision. Nothing is written without it."""
+    store = subscribed(None)
+    case = withdraw(store)
+    failed = replace(refund(2000, minute=3 * MONTH + 2, state=RefundState.FAILED), tag=case.tag)
+    record_events(store, event_of(failed), now=at(3 * MONTH + 2))
+    follow(PI, store, now=at(3 * MONTH + 3))
+    credits_ = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("As agreed.",), clause="2", credits=100)
+    before = store.read(Keys(documents=frozenset({case_key(ADA, case.case_id)})))
+    with pytest.raises(RequestRefused, match="how the customer agreed"):
+        decide_case(case.case_id, credits_, "sam", store, POLICY, now=at(3 * MONTH + 4))
+    assert store.read(Keys(documents=frozenset({case_key(ADA, case.case_id)}))) == before
+    agreed = replace(credits_, agreement="By mail of 3 November.")
+    decided = decide_case(case.case_id, agreed, "sam", store, POLICY, now=at(3 * MONTH + 5))
+    assert (decided.state, decided.decided_by) == (CaseState.REPLACED, "sam")
+    assert decided.decision
+    assert decided.decision.agreement == "By mail of 3 November."
+    assert "By mail of 3 November." in explain(decided.decision, shipped_texts())
 
 
 def test_a_second_withdrawal_of_a_contract_has_cases_of_its_own() -> None:

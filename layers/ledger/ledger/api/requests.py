@@ -363,9 +363,17 @@ class DecisionRequest(RequestModel):
     ends_subscription: bool = Field(
         default=False, strict=True, description="Whether the subscription's renewals are stopped as well."
     )
+    agreement: Line | None = Field(
+        default=None,
+        description="To replace the money of a withdrawal: how the customer expressly agreed to credits instead. "
+        "Support alone reads it.",
+        examples=["By mail of 3 November: “Credits instead of the refund are fine with me.”"],
+    )
 
     def check(self) -> None:
         """Require credits for a replacement. Allow money for an approval only. Raise InvalidRequest."""
+        if self.agreement is not None and self.outcome != "replace":
+            raise InvalidRequest("agreement", f"Leave it out: the outcome {self.outcome} does not use it.")
         used = {"approve": "money_minor", "replace": "credits"}.get(self.outcome)
         for name in ("money_minor", "credits"):
             if getattr(self, name) is not None and name != used:

@@ -138,6 +138,9 @@ class RuleTrace(KeepsUnknownFields):
 PAUSED = "paused"
 """Instead of a rule's name: no rule decides while decisions are paused."""
 
+_AGREEMENT = "input.agreement"
+"""The text in which a decision has how the customer agreed to credits instead of a withdrawal's money."""
+
 CHARGED_TWICE = "charged_twice"
 """The name of the rule that refunds what was paid above one price."""
 
@@ -166,6 +169,12 @@ class Decision(KeepsUnknownFields):
     def is_paused(self) -> bool:
         """Whether all decisions wait, so that this one says nothing about what will be decided."""
         return self.rule == PAUSED
+
+    @property
+    def agreement(self) -> str | None:
+        """Return how the customer agreed to credits instead of a withdrawal's money, as a person recorded it."""
+        figures = (one.figures for one in self.inputs if one.key == _AGREEMENT)
+        return next((str(figure.value) for (figure,) in figures), None)
 
 
 @record(frozen=True, slots=True, kw_only=True)

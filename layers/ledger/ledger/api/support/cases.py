@@ -174,7 +174,8 @@ def release_refund_case(case_id: CaseId) -> ClaimResponse:
 def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
     """Approve in full or in part, replace with credits, or decline with a reason. Idempotent.
 
-    What the policy declined by itself can be approved or replaced all the same.
+    What the policy declined by itself can be approved or replaced all the same. Credits instead of the money of a
+    withdrawal need the customer's express agreement.
 
     With an Idempotency-Key this holds even if the refund has failed since and the case is in review again. A colleague
     has to decide a case of your own account.
@@ -190,6 +191,7 @@ def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: Opti
         credits=request.credits or 0,
         takes_credits=request.takes_credits,
         ends_subscription=request.ends_subscription,
+        agreement=request.agreement,
     )
     decide_case(
         case_id,

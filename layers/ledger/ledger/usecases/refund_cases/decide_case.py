@@ -23,7 +23,7 @@ from ledger.domain.ids import AccountId, derived_id, request_correlation_id
 from ledger.domain.proposals import CREDITS
 from ledger.domain.records import record
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, RefundCase
-from ledger.domain.texts import text
+from ledger.domain.texts import Text, text
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
 from ledger.ports.commit import Commit, DocumentChange
@@ -59,6 +59,7 @@ class ReviewDecision:
     takes_credits: bool = True
     ends_subscription: bool = False
     items: tuple[RefundedItem, ...] = ()
+    agreement: str | None = None  # to replace the money of a withdrawal: how the customer expressly agreed
 
     @property
     def follows_recommendation(self) -> bool:
@@ -154,6 +155,7 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
     decision = _with_policy_trace(request, case, context, policy)
     if case.state is not CaseState.IN_REVIEW and not _is_overturned(request, case, context):
         return _repeat(request, case, decision, store)
+    _require_agreement(request.verdict, case)
     if policy.is_paused:
         raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
     if request.verdict.follows_recommendation:
@@ -171,6 +173,17 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
     commit = with_case(decided, with_documents(commit, leave_queue, *request.idempotency_change()), context.account)
     act = request.act(case, decision)
     return CONFLICT if commit_act(commit, act, request.authority, store) else decided
+
+
+def _require_agreement(verdict: ReviewDecision, case: RefundCase) -> None:
+    """Raise RequestRefused if a withdrawal's money would be replaced without the customer's agreement.
+
+    Directive 2011/83/EU, article 13(1): by the means of the payment, unless the consumer expressly agreed otherwise.
+    """
+    if verdict.outcome is DecisionOutcome.REPLACE and case.due_by and not verdict.agreement:
+        raise RequestRefused(
+            "A withdrawal's money goes back as it was paid. Give `agreement`: how the customer agreed to credits."
+        )
 
 
 def _as_recommended(
@@ -228,5 +241,10 @@ def _with_policy_trace(request: _Request, case: RefundCase, context: CaseContext
         else False,  # what was withdrawn from, whatever becomes of the money
         recommended=before.recommended if before else None,
         explanation=before.explanation if before else (),
-        inputs=before.inputs if before else (),
+        inputs=(*(before.inputs if before else ()), *_agreement_input(verdict)),
     )
+
+
+def _agreement_input(verdict: ReviewDecision) -> tuple[Text, ...]:
+    """Return the record of the customer's agreement to credits instead of money."""
+    return (text("input.agreement", words=verdict.agreement),) if verdict.agreement else ()
