@@ -85,10 +85,11 @@ def test_every_statement_that_names_a_field_is_run(provider: str) -> None:
 def _code(provider: str) -> Iterator[tuple[str, int, ast.AST]]:
     """Yield each statement of the functions that translate, with its module and its line.
 
-    Of a statement with a body, only its condition is yielded. Errors, docstrings and `parse` are left out.
+    Of a statement with a body, only its condition is yielded. Errors, docstrings and `parse` are left out. So is what a
+    parked event is found by: it is read from whatever there is, and a field that has gone costs a search one name.
     """
     for file in sorted((PROVIDERS_FOLDER / provider).glob("*.py")):
-        if file.stem in {CLIENT, "provider"}:
+        if file.stem in {CLIENT, "names", "provider"}:
             continue
         for function in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(function, ast.FunctionDef) or function.name == "parse":

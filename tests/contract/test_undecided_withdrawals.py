@@ -136,7 +136,7 @@ def test_credits_instead_of_money_unlock_the_others(any_store: Store) -> None:
     """In one write with the replacement."""
     bought(any_store)
     case = withdraws(any_store)
-    decided(any_store, case, DecisionOutcome.REPLACE, minute=110, credits=7)
+    decided(any_store, case, DecisionOutcome.REPLACE, minute=110, credits=7, agreement="By mail.")
     assert (account(any_store).balance, account(any_store).spendable(at(110))) == (1007, 1007)
 
 

@@ -67,9 +67,7 @@ class IndexRow:
 class EventNames:
     """By what an event can be found, as far as what the provider sent has it."""
 
-    ids: tuple[
-        str, ...
-    ] = ()  # the provider's own ids, of payments, charges, customers, …; and our orders' and accounts'
+    ids: tuple[str, ...] = ()  # of the provider: payments, charges, customers, …; and of our orders and accounts
     numbers: tuple[str, ...] = ()  # of invoices, as printed
     addresses: tuple[str, ...] = ()
     amounts: tuple[Money, ...] = ()
