@@ -200,6 +200,20 @@ def test_credits_instead_of_a_withdrawals_money_need_the_customers_recorded_agre
     assert "By mail of 3 November." in explain(decided.decision, shipped_texts())
 
 
+def test_a_withdrawal_that_was_declined_is_not_overturned_with_credits_without_an_agreement() -> None:
+    """Who overturns it says that the law applies."""
+    store = subscribed(CONSENT)
+    draw_credits(ADA, "run_1", 1000, store, now=at(60))
+    case = withdraw(store, minute=70)
+    assert case.state is CaseState.DECLINED
+    credits_ = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Sorry.",), clause="2", credits=100)
+    with pytest.raises(RequestRefused, match="how the customer agreed"):
+        decide_case(case.case_id, credits_, "sam", store, POLICY, now=at(80), may_overturn=True)
+    agreed = replace(credits_, agreement="By mail.")
+    decided = decide_case(case.case_id, agreed, "sam", store, POLICY, now=at(80), may_overturn=True)
+    assert decided.state is CaseState.REPLACED
+
+
 def test_a_second_withdrawal_of_a_contract_has_cases_of_its_own() -> None:
     """A renewal was under way at the first one. What was declined then is declined again, and nothing fails."""
     soon = 60

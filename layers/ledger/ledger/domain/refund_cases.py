@@ -299,6 +299,11 @@ class RefundCase:
             return None
         return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
+    @property
+    def is_withdrawal(self) -> bool:
+        """Return whether the law says by what means its money goes back, also if it was declined and is overturned."""
+        return self.reason is RefundReason.WITHDRAWAL or self.due_by is not None
+
     def wrote_before(self, disputed_at: datetime | None) -> bool:
         """Return whether the customer wrote to us before the payment was disputed, or within the same second.
 

@@ -180,7 +180,7 @@ def _require_agreement(verdict: ReviewDecision, case: RefundCase) -> None:
 
     Directive 2011/83/EU, article 13(1): by the means of the payment, unless the consumer expressly agreed otherwise.
     """
-    if verdict.outcome is DecisionOutcome.REPLACE and case.due_by and not verdict.agreement:
+    if verdict.outcome is DecisionOutcome.REPLACE and case.is_withdrawal and not verdict.agreement:
         raise RequestRefused(
             "A withdrawal's money goes back as it was paid. Give `agreement`: how the customer agreed to credits."
         )
