@@ -27,7 +27,16 @@ from cli.paper import paper
 from proof.mutants.deployment import MODULE, read_code
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, learn
-from proof.mutants.suites import LAYERS, AnyMutant, all_mutants, files_of, layer_of, modules_of, trial_of
+from proof.mutants.suites import (
+    LAYERS,
+    AnyMutant,
+    all_mutants,
+    files_of,
+    layer_of,
+    modules_of,
+    one_of_each_kind,
+    trial_of,
+)
 from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 
 AT_ONCE = 2
@@ -45,8 +54,9 @@ def main() -> int:
     parser.add_argument("--module", action="append", choices=short, metavar="MODULE", help=", ".join(short))
     parser.add_argument("--guards", action="store_true", help="only the guards of this trade")
     parser.add_argument("--own", action="store_true", help="ask only the tests about each module")
+    parser.add_argument("--kinds", action="store_true", help="of each kind one that is not explained, drawn")
     parser.add_argument("--sample", type=int, help="only so many, drawn by the seed")
-    parser.add_argument("--seed", type=int, default=7, help="of the sample (default: 7)")
+    parser.add_argument("--seed", type=int, default=7, help="of what is drawn (default: 7)")
     parser.add_argument("--anew", action="store_true", help="forget what became of them in earlier runs")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
@@ -59,6 +69,8 @@ def main() -> int:
     stale = equal.stale(mutants)
     if arguments.guards:
         mutants = [mutant for mutant in mutants if mutant.is_guard]
+    if arguments.kinds:
+        mutants = one_of_each_kind([mutant for mutant in mutants if not equal.why(mutant)], arguments.seed)
     if arguments.sample is not None and arguments.sample < len(mutants):
         mutants = random.Random(arguments.seed).sample(mutants, arguments.sample)
     trials = [trial_of(mutant) for mutant in mutants if not equal.why(mutant)]

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -60,6 +61,7 @@ class TemplateMutant:
     place: tuple[str | int, ...]
     mutation: str
     template: dict[str, Any]  # with the wrong in it
+    kind: str  # what is done to which property of which type of resource
     module: str = MODULE
     path: Path = FILE
     function: None = None
@@ -98,10 +100,24 @@ def template_mutants(path: Path = FILE) -> list[TemplateMutant]:
     """All of the template, in its order."""
     template = load(path)
     found = []
-    for place, mutation, content in _wrongs(template, ()):
+    for place, mutation, content, sort in _wrongs(template, ()):
         if place[0] in {"Resources", "Globals"}:
-            found.append(TemplateMutant(place, mutation, _with(template, place, content)))
+            kind = f"{MODULE} {_property(template, place)}: {sort}"
+            found.append(TemplateMutant(place, mutation, _with(template, place, content), kind))
     return found
+
+
+def _property(template: dict[str, Any], place: tuple[str | int, ...]) -> str:
+    """Where in a resource of its type it is, whatever the resource, its events and the positions in lists are."""
+    section, name, *path = place
+    of = str(name)
+    if section == "Resources":
+        resource = template[section][name]
+        of = resource["Type"]
+        if of == "AWS::CloudWatch::Alarm":
+            of += f" on {resource['Properties']['Namespace']} {resource['Properties']['MetricName']}"
+    names = ["*" if before == "Events" or isinstance(key, int) else str(key) for before, key in pairwise([None, *path])]
+    return ".".join([str(section), of, *names])
 
 
 def read_code() -> None:
@@ -113,20 +129,21 @@ def read_code() -> None:
 _GONE = object()
 
 
-def _wrongs(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+def _wrongs(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, Any, str]]:
+    """Yield the place, the wrong as it is said, what stands there instead, and the sort of wrong."""
     for key, child in _children(node):
         here = (*place, key)
         parent = place[-1] if place else None
         if key in _DROPPED or parent in _EACH_DROPPED:
-            yield here, f"without {_said(key, child)}", _GONE
+            yield here, f"without {_said(key, child)}", _GONE, "without"
         for other in _OTHER.get(str(key), ()):
             if other != child:
-                yield here, f"{_said(key, child)} → {other}", other
+                yield here, f"{_said(key, child)} → {other}", other, f"→ {other}"
         if key in _SCALED and isinstance(child, int):
-            yield here, f"{child} → {child * 10}", child * 10
-            yield here, f"{child} → {child // 10}", child // 10
+            yield here, f"{child} → {child * 10}", child * 10, "more"
+            yield here, f"{child} → {child // 10}", child // 10, "less"
         if isinstance(child, dict) and child.get("Type") == "AWS::CloudWatch::Alarm":
-            yield here, "without the alarm", _GONE
+            yield here, "without the alarm", _GONE, "without"
         yield from _wrongs(child, here)
 
 

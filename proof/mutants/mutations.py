@@ -76,6 +76,12 @@ class Mutant:
         """Names it, whatever its line is."""
         return f"{self.module} {self.where}: {self.mutation}"
 
+    @property
+    def kind(self) -> str:
+        """What is done to which sort of place in the module."""
+        parent, field, _ = self.place
+        return f"{self.module} {type(parent).__name__}.{field}: {type(self.instead).__name__}"
+
     @cached_property
     def code(self) -> CodeType:
         """The module with this wrong in it. It changes the tree that all mutants of the module share: ask for it in a

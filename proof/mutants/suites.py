@@ -1,5 +1,6 @@
 """What is mutated, layer by layer, and which tests are to tell: those about a module first, then those of its layer."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -387,6 +388,14 @@ def all_mutants(modules: Sequence[str]) -> list[AnyMutant]:
         for module in modules
         for mutant in (template_mutants() if module == MODULE else mutants_of(module, source_of(module)))
     ]
+
+
+def one_of_each_kind(mutants: Sequence[AnyMutant], seed: int) -> list[AnyMutant]:
+    """Draw one of each kind. Which one does not depend on what other kinds there are."""
+    kinds: dict[str, list[AnyMutant]] = {}
+    for mutant in mutants:
+        kinds.setdefault(mutant.kind, []).append(mutant)
+    return [random.Random(f"{seed} {kind}").choice(found) for kind, found in kinds.items()]
 
 
 def source_of(module: str) -> Path:

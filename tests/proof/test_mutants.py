@@ -13,7 +13,7 @@ from proof.mutants.deployment import TemplateMutant, template_mutants
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
-from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, source_of, trial_of
+from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, one_of_each_kind, source_of, trial_of
 from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 from proof.work import Work
 from tools.engines import ROOT
@@ -269,6 +269,20 @@ def test_a_template_that_says_the_same_is_no_wrong() -> None:
     (anything, *_) = template_mutants()
     same = replace(anything, template=load())
     assert fate_of(same, "tests/unit/tools/test_template_events.py") is Fate.SURVIVED
+
+
+def test_one_of_each_kind_is_drawn_whatever_other_kinds_there_are() -> None:
+    """A kind is what is done to a property of a type of resource, or to a sort of place in a module."""
+    for of_all, some in ((template_mutants(), "Timeout"), (all_mutants(("ledger.domain.lots",)), "Compare")):
+        drawn = one_of_each_kind(of_all, 7)
+        assert {each.kind for each in drawn} == {each.kind for each in of_all}
+        assert len({each.kind for each in drawn}) == len(drawn) < len(of_all) / 3
+        of_some = [each.name for each in one_of_each_kind([each for each in of_all if some in each.kind], 7)]
+        assert of_some
+        assert of_some == [each.name for each in drawn if some in each.kind]
+        assert [each.name for each in one_of_each_kind(of_all, 8)] != [each.name for each in drawn]
+    (kind,) = {each.kind for each in template_mutants() if each.mutation == "without WriteWhole"}
+    assert kind.endswith("AWS::Serverless::Function.Properties.Policies.*.Statement.*: without")
 
 
 def test_the_process_that_tries_mutants_runs_other_tests_as_before() -> None:
