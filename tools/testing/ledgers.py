@@ -401,6 +401,41 @@ def undecided() -> FakeStore:
     return store
 
 
+def agreed() -> FakeStore:
+    """Withdrawals that were replaced by credits as the customer agreed: two in review, and one that was declined.
+
+    Of another request that was declined, no agreement is asked.
+    """
+    store = FakeStore()
+    mind = RefundReason.CHANGED_MY_MIND
+    requests = (
+        (PI, mind, "DE", False),  # its credits are used, so that the rule of withdrawal declines it
+        (SECOND, RefundReason.WITHDRAWAL, "DE", True),
+        (THIRD, RefundReason.WITHDRAWAL, "US", False),
+        (FOURTH, mind, "DE", True),
+    )
+    for payment_id, _, country, is_business in requests:
+        settled = ordered(store, payment_id, country=country, consent=CONSENT, is_business=is_business)
+        record_events(store, paid(replace(settled, payment_id=payment_id)), now=at(1))
+    draw_credits(ADA, "run_1", 1000, store, now=at(2))
+    for number, (payment_id, reason, _, _) in enumerate(requests):
+        is_declared = reason is RefundReason.WITHDRAWAL
+        claim = refund_claim(reason, payment_id=payment_id, is_declaration=is_declared, key=payment_id)
+        case = request_refund(store, claim)
+        if is_declared:
+            case = confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(62))
+        review = ReviewDecision(
+            outcome=DecisionOutcome.REPLACE,
+            words=("As we agreed.",),
+            clause="6",
+            credits=100,
+            agreement=None if payment_id == PI else "By mail of 3 November.",
+        )
+        key, minute = f"decision {number}", 70 + number
+        decide_case(case.case_id, review, "sam", store, POLICY, now=at(minute), key=key, may_overturn=True)
+    return store
+
+
 def declared() -> FakeStore:
     """Declarations: a draft, one in review, a withdrawal and a cancellation that were carried out, and two reviews.
 
@@ -974,7 +1009,7 @@ def warned() -> FakeStore:
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, agreed, declared),
     *(locked, informed_late, unlocked, by_two, documented, taxed, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,

@@ -62,6 +62,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     cases.refunded_cases,
     decisions.histories,
     decisions.decisions_of_cases,
+    decisions.agreed,
     proposals.proposed,
     proposals.sums_of_accounts,
     proposals.adjusted,

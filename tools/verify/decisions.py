@@ -18,10 +18,12 @@ from ledger.domain.refund_cases import (
     BY_PROVIDER,
     BY_SENDER,
     TRANSITIONS,
+    WITHDRAWAL_RULE,
     CaseState,
     Decision,
     DecisionOutcome,
     RefundCase,
+    RefundReason,
     StateChange,
 )
 from ledger.domain.texts import text
@@ -172,6 +174,29 @@ def _is_a_fact(case: RefundCase, decision: Decision, world: World) -> bool:
     return True
 
 
+def agreed(world: World) -> Verdicts:
+    """Credits replace the money of a withdrawal only where the customer agreed, and how is on record."""
+    for case in world.cases.values():
+        agreements = _agreements(case.decision) if case.decision else []
+        is_replaced = case.state is CaseState.REPLACED
+        if agreements:
+            yield case.case_id, is_replaced and len(agreements) == 1 and len(agreements[0]) == 1 and all(agreements[0])
+        elif is_replaced:
+            yield case.case_id, not _is_withdrawal(case)
+
+
+def _agreements(decision: Decision) -> list[list[str | None]]:
+    """Return the words of each agreement of a decision."""
+    return [[figure.word for figure in one.figures] for one in decision.inputs if one.key == "input.agreement"]
+
+
+def _is_withdrawal(replaced: RefundCase) -> bool:
+    """Return whether the law returns the money as it was paid. Of another request that was declined it asks nothing."""
+    is_overturned = any(change.from_state is CaseState.DECLINED for change in replaced.history[-1:])
+    is_by_law = replaced.was_decided_by(WITHDRAWAL_RULE) and not is_overturned
+    return is_by_law or replaced.reason is RefundReason.WITHDRAWAL
+
+
 def review_of(decision: Decision) -> ReviewDecision | None:
     """Return a person's decision as it was requested. None: no person decides so."""
     if _STATES[decision.outcome] not in _ACTIONS:
@@ -185,6 +210,7 @@ def review_of(decision: Decision) -> ReviewDecision | None:
         takes_credits=decision.takes_credits,
         ends_subscription=decision.ends_subscription,
         items=decision.items,
+        agreement=next((words for agreement in _agreements(decision) for words in agreement), None),
     )
 
 

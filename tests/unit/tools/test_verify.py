@@ -134,6 +134,7 @@ A case waits exactly once where its state says: for a person, or for its time; a
 A case is settled exactly if its refund has succeeded
 A case's history leads without a gap from its opening to its state, and what a person did of it is on record
 A case's decision is the one that its history tells, and the one that its purchase has as a fact
+Credits replace the money of a withdrawal only where the customer agreed, and how is on record
 A proposal waits exactly as long as no second person has settled it, and who did what about it is on record
 What single persons moved of an account in a month is what their acts on record say
 An adjustment moved as many credits as its act on record says: into a lot of its own, or out of such lots

@@ -18,7 +18,7 @@ from ledger.domain.refund_cases import (
     RefundCase,
     RefundReason,
 )
-from ledger.domain.texts import text
+from ledger.domain.texts import Figure, Text, text
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from tools.testing.builders import LATER, at, own_words
 from tools.testing.planting import (
@@ -37,7 +37,7 @@ from tools.testing.planting import (
     rows,
 )
 from tools.verify import World
-from tools.verify.decisions import decisions_of_cases, histories, review_of
+from tools.verify.decisions import agreed, decisions_of_cases, histories, review_of
 
 EVE = AccountId("acct_eve")
 PAID = "stripe:pi_1"
@@ -179,6 +179,18 @@ def decided_without_words(whole: World) -> RefundCase:
     return decided(whole, case(whole, CaseState.REPLACED), reasons=(text("x", number=1),))
 
 
+def agreed_to(whole: World, known: RefundCase, *agreements: Text) -> RefundCase:
+    """A case's decision has these agreements, and no other."""
+    inputs = known.decision.inputs if known.decision else ()
+    return decided(whole, known, inputs=(*(one for one in inputs if one.key != "input.agreement"), *agreements))
+
+
+def withdrawal(whole: World) -> RefundCase:
+    """A withdrawal whose money was replaced as the customer agreed."""
+    return case(whole, CaseState.REPLACED, payment_id="stripe:pi_2")
+
+
+AGREED = text("input.agreement", words="By mail.")
 SAM = {"decided_by": "sam"}
 
 FAULTS: dict[Rule, list[Fault]] = {
@@ -676,6 +688,74 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a later case was declined for the same reason", "requested", declined_anew),
         Fault("declined by the policy", "requested", declined_by_policy),
     ],
+    agreed: [
+        *(
+            Fault(
+                f"nobody agreed to credits for {what}",
+                "agreed",
+                lambda w, name=name: agreed_to(w, case(w, CaseState.REPLACED, payment_id=name)),
+                ("{0.case_id}",),
+            )
+            for name, what in (
+                ("stripe:pi_2", "a withdrawal"),
+                ("stripe:pi_3", "a withdrawal that was declined"),
+                ("stripe:pi_4", "what the policy has found to be a withdrawal"),
+            )
+        ),
+        *(
+            Fault(
+                f"an agreement {what}",
+                "agreed",
+                lambda w, agreements=agreements: agreed_to(w, withdrawal(w), *agreements),
+                ("{0.case_id}",),
+            )
+            for what, agreements in (
+                ("says nothing", (text("input.agreement", words=""),)),
+                ("has no words", (Text(key="input.agreement"),)),
+                ("is a number", (text("input.agreement", words=3),)),
+                (
+                    "is in two parts",
+                    (Text(key="input.agreement", figures=(*AGREED.figures, Figure(name="x", word="x"))),),
+                ),
+                ("is there twice", (AGREED, AGREED)),
+            )
+        ),
+        Fault(
+            "what was found by law was in review",
+            "agreed",
+            lambda w: moved(w, case(w, CaseState.REPLACED, payment_id=PAID), -1, from_state=CaseState.IN_REVIEW),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was declined before it was in review",
+            "agreed",
+            lambda w: agreed_to(
+                w,
+                put(
+                    w,
+                    withdrawal(w),
+                    reason=RefundReason.CHANGED_MY_MIND,
+                    history=(case(w, CaseState.REPLACED, payment_id=PAID).history[0], withdrawal(w).history[-1]),
+                ),
+            ),
+            ("{0.case_id}",),
+        ),
+        *(
+            Fault(
+                f"somebody agreed to credits, and it was {state}",
+                "requested",
+                lambda w, state=state: agreed_to(w, case(w, state), AGREED),
+                ("{0.case_id}",),
+            )
+            for state in (CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW)
+        ),
+        Fault(
+            "somebody agreed where nobody asked",
+            "agreed",
+            lambda w: agreed_to(w, case(w, CaseState.REPLACED, payment_id=PAID), AGREED),
+        ),
+        Fault("it has other words", "agreed", lambda w: agreed_to(w, withdrawal(w), AGREED)),
+    ],
 }
 
 
@@ -698,6 +778,7 @@ def test_a_decision_is_read_as_it_was_requested() -> None:
         takes_credits=False,
         ends_subscription=True,
         items=items,
+        agreement="By mail.",
     )
     decision = Decision(
         outcome=DecisionOutcome.APPROVE,
@@ -710,6 +791,7 @@ def test_a_decision_is_read_as_it_was_requested() -> None:
         takes_credits=False,
         ends_subscription=True,
         items=items,
+        inputs=(Text(key="x"), AGREED),
     )
     assert review_of(decision) == requested
     by_people = {DecisionOutcome.APPROVE, DecisionOutcome.DECLINE, DecisionOutcome.REPLACE}
