@@ -664,34 +664,3 @@ def test_a_default_authorizer_guards_every_route_but_those_that_say_none() -> No
     assert found["POST /public/{name}"] == "Tokens"
     assert found["GET /cases/open"] is None
     assert found["POST /service/{id}"] == "AWS_IAM"
-
-
-def test_our_template_guards_what_it_should() -> None:
-    """The webhooks are public, and nothing else is without a word; a token's route names its scope."""
-    template = templates.load()
-    parameters = {"JwtIssuer": ISSUER, "JwtAudience": AUDIENCE, "AllowedOrigin": "https://a.example"}
-    assert templates.jwt_authorizers(template, parameters) == {
-        "CustomerJwt": templates.JwtAuthorizer(ISSUER, (AUDIENCE,))
-    }
-    for other, origins in (
-        ({}, ("https://a.example",)),
-        (
-            {"OtherAllowedOrigin": "https://b.example"},
-            ("https://a.example", "https://b.example"),
-        ),
-    ):
-        allowed = templates.cors(template, parameters | other)
-        assert allowed
-        assert (allowed.origins, allowed.is_with_credentials) == (origins, False)
-    public = {"/openapi.json", "/docs", "/docs/{asset}", "/catalogue", "/policy", "/policy/{version}"}
-    public |= {"/withdrawal", "/cancellation", "/console", "/console/{release}/{asset}"}
-    public |= {f"/declarations/{{declaration_id}}/{answer}" for answer in ("approval", "objection")}
-    public |= {"/withdrawal-declarations", "/cancellation-declarations", "/declarations/{declaration_id}/confirmation"}
-    kinds = set()
-    for route in routes(template):
-        is_public = route.path.startswith("/webhooks/") or route.path in public
-        kinds.add(route.authorizer)
-        assert (route.authorizer is None) is is_public, route
-        if route.authorizer == "CustomerJwt":
-            assert route.scopes in {("billing",), ("billing.support",)}
-    assert kinds == {None, "CustomerJwt", "AWS_IAM"}

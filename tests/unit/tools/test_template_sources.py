@@ -249,6 +249,8 @@ def test_a_poisonous_record_blocks_its_shard_for_minutes_and_not_for_a_day() -> 
     assert 3 <= event["MaximumRetryAttempts"] <= 10
     assert event["MaximumRetryAttempts"] * timeout_s(folder) <= event["MaximumRecordAgeInSeconds"] == 3600
     assert event["BatchSize"] == 100, "ten calls of PutEvents, if each is an event"
+    assert event["MaximumBatchingWindowInSeconds"] <= 5, "a customer waits for what the event is for"
+    assert event["Stream"] == {"Fn::GetAtt": ["LedgerTable", "StreamArn"]}
 
 
 def test_each_subscriber_gets_its_events_and_no_others() -> None:
@@ -281,7 +283,21 @@ def test_what_the_mail_service_reports_reaches_the_queue_of_mails() -> None:
     for name in ("Mails", "Receipts"):
         properties = RESOURCES[f"{name}Failures"]["Properties"]
         assert properties["ConfigurationSetName"] == {"Ref": f"{name}Configuration"}
-        assert set(properties["EventDestination"]["MatchingEventTypes"]) == {"bounce", "complaint"}
+        destination = dict(properties["EventDestination"])
+        assert set(destination.pop("MatchingEventTypes")) == {"bounce", "complaint"}
+        bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+        assert destination == {"Enabled": True, "EventBridgeDestination": {"EventBusArn": {"Fn::Sub": bus}}}
+
+
+def test_what_came_back_is_not_sent_again_and_shows_in_the_reputation() -> None:
+    """SES stops an account that goes on sending to addresses that bounce or complain."""
+    configurations = of_type("AWS::SES::ConfigurationSet")
+    assert configurations.keys() == {"MailsConfiguration", "ReceiptsConfiguration"}
+    for one in configurations.values():
+        properties = one["Properties"]
+        assert set(properties["SuppressionOptions"]["SuppressedReasons"]) == {"BOUNCE", "COMPLAINT"}
+        assert properties["ReputationOptions"] == {"ReputationMetricsEnabled": True}
+        assert properties["SendingOptions"] == {"SendingEnabled": True}
 
 
 def test_what_is_invoked_asynchronously_is_tried_again_and_kept() -> None:
@@ -350,6 +366,21 @@ def test_a_queue_hides_a_message_for_six_times_as_long_as_its_function_may_take(
         assert event["ScalingConfig"] == {"MaximumConcurrency": 2}, (
             "the queue paces: a provider is asked by two at most"
         )
+
+
+def test_a_message_that_fails_is_a_dead_letter_before_anything_else_becomes_of_it() -> None:
+    """Before its queue forgets it, and before the alarm on what waits calls it late."""
+    for _, event in events("SQS"):
+        name = event["Queue"]["Fn::GetAtt"][0]
+        queue = RESOURCES[name]["Properties"]
+        tried_s = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+        (late_s,) = (
+            alarm["Properties"]["Threshold"]
+            for alarm in of_type("AWS::CloudWatch::Alarm").values()
+            if {"Name": "QueueName", "Value": {"Fn::GetAtt": [name, "QueueName"]}}
+            in alarm["Properties"].get("Dimensions", ())
+        )
+        assert tried_s <= late_s < queue["MessageRetentionPeriod"]
 
 
 def test_only_our_bus_puts_messages_into_a_queue() -> None:
