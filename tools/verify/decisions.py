@@ -177,12 +177,16 @@ def _is_a_fact(case: RefundCase, decision: Decision, world: World) -> bool:
 def agreed(world: World) -> Verdicts:
     """Credits replace the money of a withdrawal only where the customer agreed, and how is on record."""
     for case in world.cases.values():
-        agreements = _agreements(case.decision) if case.decision else []
         is_replaced = case.state is CaseState.REPLACED
-        if agreements:
-            yield case.case_id, is_replaced and len(agreements) == 1 and len(agreements[0]) == 1 and all(agreements[0])
-        elif is_replaced:
-            yield case.case_id, not _is_withdrawal(case)
+        match _agreements(case.decision) if case.decision else []:
+            case [] if is_replaced:
+                yield case.case_id, not _is_withdrawal(case)
+            case []:
+                pass
+            case [[str(words)]]:
+                yield case.case_id, is_replaced and bool(words)
+            case _:
+                yield case.case_id, False
 
 
 def _agreements(decision: Decision) -> list[list[str | None]]:
@@ -192,8 +196,8 @@ def _agreements(decision: Decision) -> list[list[str | None]]:
 
 def _is_withdrawal(replaced: RefundCase) -> bool:
     """Return whether the law returns the money as it was paid. Of another request that was declined it asks nothing."""
-    is_overturned = any(change.from_state is CaseState.DECLINED for change in replaced.history[-1:])
-    is_by_law = replaced.was_decided_by(WITHDRAWAL_RULE) and not is_overturned
+    states = [change.from_state for change in replaced.history]
+    is_by_law = replaced.was_decided_by(WITHDRAWAL_RULE) and states[-1:] != [CaseState.DECLINED]
     return is_by_law or replaced.reason is RefundReason.WITHDRAWAL
 
 

@@ -754,6 +754,18 @@ FAULTS: dict[Rule, list[Fault]] = {
             "agreed",
             lambda w: agreed_to(w, case(w, CaseState.REPLACED, payment_id=PAID), AGREED),
         ),
+        Fault(
+            "what was declined had other steps before",
+            "agreed",
+            lambda w: put(
+                w,
+                case(w, CaseState.REPLACED, payment_id=PAID),
+                history=(
+                    case(w, CaseState.REPLACED, payment_id=PAID).history[0],
+                    *case(w, CaseState.REPLACED, payment_id=PAID).history,
+                ),
+            ),
+        ),
         Fault("it has other words", "agreed", lambda w: agreed_to(w, withdrawal(w), AGREED)),
     ],
 }
