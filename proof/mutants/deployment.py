@@ -1,5 +1,6 @@
-"""Wrongs done to `template.yaml`, one at a time: what a function may do, what starts it, how long it may take, who is
-told when it fails.
+"""Wrongs done to `template.yaml`, one at a time: whatever it says is left out, each number is ten times as large and as
+small, each switch is turned, each condition is its contrary, each name is that of another resource of the type; and
+what turns something off or opens it is added.
 
 The tests read the template through `tools.template.load`, and that reads the file that `BILLING_TEMPLATE` names.
 """
@@ -21,20 +22,11 @@ from tools.testing.reach import calls_of
 
 MODULE = "template.yaml"
 
-_DROPPED = {
-    *("Condition", "DeadLetterConfig", "DestinationConfig", "FilterCriteria", "RedrivePolicy", "FunctionResponseTypes"),
-    *("BisectBatchOnFunctionError", "MaximumRetryAttempts", "Auth", "DefaultAuthorizer", "AuthorizationScopes"),
-    *("Schedule", "AlarmActions", "Dimensions", "DeletionPolicy", "UpdateReplacePolicy", "DeletionProtectionEnabled"),
-    *("PointInTimeRecoverySpecification", "StreamSpecification", "GlobalSecondaryIndexes", "BucketEncryption"),
-    *("PublicAccessBlockConfiguration", "LifecycleConfiguration", "RetentionInDays", "TreatMissingData"),
-}
-"""Properties that guard something: each is left out."""
+_SECTIONS = {"Parameters", "Rules", "Conditions", "Globals", "Resources"}
+"""What decides what is deployed."""
 
-_EACH_DROPPED = {
-    *("Statement", "Action", "Events", "Condition", "Filters", "Variables", "dynamodb:LeadingKeys", "Layers"),
-    *("ForAllValues:StringEquals", "ForAnyValue:StringEquals", "ForAllValues:StringLike", "StringEquals"),
-}
-"""Lists and tables whose parts guard something: each part is left out."""
+_WORDS = {"Type", "Description", "AlarmDescription", "AssertDescription", "Sid", "Id", "PolicyName", "Version"}
+"""Properties that name or describe something, or that every deployment fails without: they are not left out."""
 
 _OTHER: dict[str, tuple[Any, ...]] = {
     "Resource": ("*",),
@@ -47,11 +39,30 @@ _OTHER: dict[str, tuple[Any, ...]] = {
     "Authorizer": ("NONE",),
     "dynamodb:EnclosingOperation": ("None",),
     "Pattern": ("{}",),
+    "AllowedPattern": (".*",),
+    "StartingPosition": ("LATEST",),
+    "StreamViewType": ("KEYS_ONLY",),
+    "Status": ("Disabled",),
+    "IdentitySource": ("$request.querystring.token",),
 }
 """Properties with what stands for them."""
 
-_SCALED = {"Timeout", "Threshold", "Period", "MaximumRetryAttempts", "VisibilityTimeout", "BatchSize"}
-"""Numbers that something else relies on: each ten times as large, and as small."""
+_ADDED: dict[str, dict[str, Any]] = {
+    "AWS::CloudWatch::Alarm": {"ActionsEnabled": False, "Unit": "Bits"},
+    "AWS::DynamoDB::Table": {"TimeToLiveSpecification": {"AttributeName": "expires_on", "Enabled": True}},
+    "AWS::Events::Rule": {"State": "DISABLED"},
+    "AWS::S3::Bucket": {"VersioningConfiguration": {"Status": "Enabled"}},
+    "AWS::Serverless::Function": {"ReservedConcurrentExecutions": 0, "FunctionUrlConfig": {"AuthType": "NONE"}},
+    "AWS::Serverless::HttpApi": {"DisableExecuteApiEndpoint": True},
+    "AWS::SNS::Topic": {"KmsMasterKeyId": "alias/aws/sns"},
+    "AWS::SQS::Queue": {"DelaySeconds": 900, "RedriveAllowPolicy": {"redrivePermission": "denyAll"}},
+    "DynamoDB": {"Enabled": False, "ParallelizationFactor": 10},
+    "EventBridgeRule": {"State": "DISABLED", "InputPath": "$.detail"},
+    "HttpApi": {"PayloadFormatVersion": "1.0"},
+    "Schedule": {"Enabled": False, "State": "DISABLED"},
+    "SQS": {"Enabled": False, "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"nothing": [1]}}'}]}},
+}
+"""What turns off, opens or hides a resource or an event of a type."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +111,8 @@ def template_mutants(path: Path = FILE) -> list[TemplateMutant]:
     """All of the template, in its order."""
     template = load(path)
     found = []
-    for place, mutation, content, sort in _wrongs(template, ()):
-        if place[0] in {"Resources", "Globals"}:
+    for place, mutation, content, sort in _wrongs(template, template, ()):
+        if place[0] in _SECTIONS and len(place) > 1:
             kind = f"{MODULE} {_property(template, place)}: {sort}"
             found.append(TemplateMutant(place, mutation, _with(template, place, content), kind))
     return found
@@ -109,15 +120,13 @@ def template_mutants(path: Path = FILE) -> list[TemplateMutant]:
 
 def _property(template: dict[str, Any], place: tuple[str | int, ...]) -> str:
     """Where in a resource of its type it is, whatever the resource, its events and the positions in lists are."""
-    section, name, *path = place
-    of = str(name)
-    if section == "Resources":
-        resource = template[section][name]
-        of = resource["Type"]
-        if of == "AWS::CloudWatch::Alarm":
-            of += f" on {resource['Properties']['Namespace']} {resource['Properties']['MetricName']}"
-    names = ["*" if before == "Events" or isinstance(key, int) else str(key) for before, key in pairwise([None, *path])]
-    return ".".join([str(section), of, *names])
+    section, name = map(str, place[:2])
+    of = template[section][name]["Type"] if section == "Resources" else name
+    if of == "AWS::CloudWatch::Alarm":
+        of += f" on {json.dumps(template[section][name]['Properties']['Namespace'])}"
+    steps = pairwise([None, *place[2:]])
+    names = ["*" if before == "Events" or isinstance(key, int) else str(key) for before, key in steps]
+    return ".".join([section, of, *names])
 
 
 def read_code() -> None:
@@ -127,24 +136,62 @@ def read_code() -> None:
 
 
 _GONE = object()
+_Wrong = tuple[tuple[str | int, ...], str, Any, str]
+"""The place, the wrong as it is said, what stands there instead, and the sort of wrong."""
 
 
-def _wrongs(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, Any, str]]:
-    """Yield the place, the wrong as it is said, what stands there instead, and the sort of wrong."""
+def _wrongs(template: dict[str, Any], node: Any, place: tuple[str | int, ...]) -> Iterator[_Wrong]:
+    parent = str(place[-1]) if place else ""
     for key, child in _children(node):
         here = (*place, key)
-        parent = place[-1] if place else None
-        if key in _DROPPED or parent in _EACH_DROPPED:
+        if key not in _WORDS and not f"{key}".startswith(("Fn::", "Ref")) and not parent.startswith("Fn::"):
             yield here, f"without {_said(key, child)}", _GONE, "without"
         for other in _OTHER.get(str(key), ()):
             if other != child:
                 yield here, f"{_said(key, child)} → {other}", other, f"→ {other}"
-        if key in _SCALED and isinstance(child, int):
-            yield here, f"{child} → {child * 10}", child * 10, "more"
-            yield here, f"{child} → {child // 10}", child // 10, "less"
-        if isinstance(child, dict) and child.get("Type") == "AWS::CloudWatch::Alarm":
-            yield here, "without the alarm", _GONE, "without"
-        yield from _wrongs(child, here)
+        if isinstance(child, bool):
+            yield here, f"{child} → {not child}", not child, f"→ {not child}"
+        elif isinstance(child, int):
+            yield here, f"{child} → {child * 10 or 1}", child * 10 or 1, "more"
+            if child:
+                yield here, f"{child} → {child // 10}", child // 10, "less"
+        for mutation, content in _turned(template, child):
+            yield here, mutation, content, "turned"
+        if place == ("Resources",) or parent == "Events":
+            for name, content in _ADDED.get(child["Type"], {}).items():
+                yield (*here, "Properties", name), f"with {name}", content, "with"
+        if place == ("Resources",) and "Condition" not in child:
+            yield (*here, "Condition"), "with Condition", "HasOtherOrigin", "with"
+        if key != "AllowedValues":  # a choice more or less changes no deployment that is accepted
+            yield from _wrongs(template, child, here)
+
+
+def _turned(template: dict[str, Any], value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a condition or a reference is turned into: its contrary, or another resource of the type."""
+    match value:
+        case {"Fn::If": [condition, given, other]}:
+            yield f"otherwise than {condition}", {"Fn::If": [condition, other, given]}
+        case {"Fn::Not": [inner]}:
+            yield "not Fn::Not", inner
+        case {"Fn::And": parts}:
+            yield "Fn::Or for Fn::And", {"Fn::Or": parts}
+        case {"Fn::Or": parts}:
+            yield "Fn::And for Fn::Or", {"Fn::And": parts}
+        case {"Ref": str(name)} if another := _another(template, name):
+            yield f"{another} for {name}", {"Ref": another}
+        case {"Fn::GetAtt": [name, attribute]} if another := _another(template, name):
+            yield f"{another} for {name}", {"Fn::GetAtt": [another, attribute]}
+
+
+def _another(template: dict[str, Any], name: str) -> str | None:
+    """Return the next parameter, or the next resource of the type. None: there is none."""
+    for section in ("Parameters", "Resources"):
+        if name in template[section]:
+            kind = template[section][name]["Type"] if section == "Resources" else None
+            names = [other for other, one in template[section].items() if kind in {None, one["Type"]}]
+            another = names[(names.index(name) + 1) % len(names)]
+            return another if another != name else None
+    return None
 
 
 def _children(node: Any) -> list[tuple[Any, Any]]:
@@ -165,7 +212,7 @@ def _with(template: dict[str, Any], place: tuple[str | int, ...], content: Any) 
     changed = copy.copy(template)
     node: Any = changed
     for key in place[:-1]:
-        node[key] = copy.copy(node[key])
+        node[key] = copy.copy(node[key]) if not isinstance(node, dict) or key in node else {}
         node = node[key]
     if content is _GONE:
         del node[place[-1]]

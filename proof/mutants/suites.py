@@ -328,7 +328,12 @@ LAYERS: dict[str, Layer] = {
 }
 LAYERS["template"] = Layer(
     {MODULE: _files("unit/tools/test_template*.py")},  # rules alone: the page that shows the template proves nothing
-    _files("unit/tools/test_events_library.py", "unit/providers/test_endpoints.py", "unit/tools/test_openapi.py"),
+    _files(
+        "unit/tools/test_scale.py",
+        "unit/tools/test_events_library.py",
+        "unit/providers/test_endpoints.py",
+        "unit/tools/test_openapi.py",
+    ),
 )
 
 LAYERS["gateways"] = Layer(

@@ -251,14 +251,17 @@ def test_a_wrong_in_the_template_is_told() -> None:
     """Its tests read the file with the wrong in it: a permission, a filter, a dead-letter target, an alarm, a time."""
     wrongs = {each.name.removeprefix("template.yaml Resources."): each for each in template_mutants()}
     chosen = {
-        "SendRefundsFunction.Properties.Policies.0.Statement.1: without WriteWhole": "permissions",
-        "RefundsToSend.Properties.RedrivePolicy: without RedrivePolicy": "events",
-        "SendRefundsFunction.Properties.Timeout: 45 → 450": "events",
-        'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations': "alarms",
+        "SendRefundsFunction.Properties.Policies.0.Statement.1: without WriteWhole": "_permissions",
+        "RefundsToSend.Properties.RedrivePolicy: without RedrivePolicy": "_events",
+        "SendRefundsFunction.Properties.Timeout: 45 → 450": "_events",
+        'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations': "_alarms",
+        "FactsWaiting.Properties.ActionsEnabled: with ActionsEnabled": "",
+        "FactsWaiting.Condition: with Condition": "",
+        "MailsFailures.Properties.EventDestination.Enabled: True → False": "_sources",
+        "EvidenceBucketPolicy.Properties.Bucket: RawBodyBucket for EvidenceBucket": "_storage",
+        "template.yaml Conditions.HasPublicUrl: not Fn::Not": "_parameters",
     }
-    trials = [
-        Trial(wrongs[name], (f"tests/unit/tools/test_template_{told_by}.py",)) for name, told_by in chosen.items()
-    ]
+    trials = [Trial(wrongs[name], (f"tests/unit/tools/test_template{told_by}.py",)) for name, told_by in chosen.items()]
     assert {str(one.trial.mutant): one.fate for one in tried(*trials)} == {
         wrongs[name].name: Fate.KILLED for name in chosen
     }

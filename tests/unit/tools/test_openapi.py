@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import importlib
 import inspect
 import json
 import re
@@ -37,6 +38,17 @@ def test_every_deployed_route_of_the_api_is_described_and_no_other() -> None:
         if route.folder not in {*WEBHOOKS, "describe_api", "show_pages", "show_console"}
     }
     assert {(method, path) for method, path, _ in operations()} == wanted
+
+
+def test_each_route_leads_to_the_function_that_answers_it() -> None:
+    """Another one would answer 404: the gateway's routes are those of its code."""
+    led: dict[str, set[tuple[str, str]]] = {}
+    for route in deployed():
+        led.setdefault(route.folder, set()).add((route.method, route.path))
+    for folder, ways in led.items():
+        if app := getattr(importlib.import_module(f"functions.{folder}.app"), "app", None):
+            answered = [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - the framework has no public list
+            assert {(one.method, one.openapi_path) for one in answered} == ways, folder
 
 
 def test_every_operation_says_what_it_does_who_may_and_how_it_ends() -> None:

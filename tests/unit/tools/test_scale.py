@@ -88,6 +88,9 @@ def test_no_route_of_a_webhook_is_throttled_at_this_rate() -> None:
         assert settings["ThrottlingRateLimit"] >= 2 * RATE
         rate, burst = settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]
         assert f"| {rate:,} requests a second, bursts of {burst:,} |" in row("API Gateway, one webhook route")
+    for settings in (*routes.values(), API["DefaultRouteSettings"]):
+        rate, burst = settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]
+        assert rate <= burst <= 2 * rate, "the requests of two seconds at most"
     assert f"Other routes: {API['DefaultRouteSettings']['ThrottlingRateLimit']}," in PAGE
     assert set(API_FOLDERS).isdisjoint(WEBHOOKS)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.unit.tools.template_parts import FOLDERS, RESOURCES, TEMPLATE, WEBHOOKS, events, logical_id, of_type
+from tests.unit.tools.template_parts import FOLDERS, GLOBALS, RESOURCES, TEMPLATE, WEBHOOKS, events, logical_id, of_type
 from tools.openapi import FILE as OPENAPI
 from tools.template import Cors, JwtAuthorizer, cors, functions, jwt_authorizers, routes
 
@@ -160,11 +160,17 @@ PROPERTIES = {
     "SQS": {"BatchSize", "FunctionResponseTypes", "Queue", "ScalingConfig"},
     "Schedule": {"Description", "Input", "Schedule"},
     "target of a rule": {"Arn", "DeadLetterConfig", "Id", "RetryPolicy"},
+    "all functions": {
+        *("Architectures", "Environment", "Handler", "Layers", "LoggingConfig", "MemorySize", "Runtime", "Timeout"),
+        "Tracing",
+    },
 }
 
 
 def properties() -> Iterator[tuple[str, str, set[str]]]:
     """Yield each resource, event and target: its name, its type, and what is said of it."""
+    assert TEMPLATE["Globals"].keys() == {"Function"}
+    yield "Globals", "all functions", {*GLOBALS}
     for name, item in RESOURCES.items():
         yield name, item["Type"], {*item.get("Properties", ()), *item.keys()} - {"Type", "Properties", "Condition"}
         for event_name, event in item.get("Properties", {}).get("Events", {}).items():
@@ -243,3 +249,19 @@ def test_each_layer_is_built_from_its_folder() -> None:
         )
         assert f"\nbuild-{name}:\n" in Path(folder, "Makefile").read_text("utf-8")
         assert layer["Properties"]["RetentionPolicy"] == "Delete"
+
+
+def test_the_outputs_name_what_is_there() -> None:
+    """Where the secrets are put, and what is registered at the providers."""
+    outputs = {name: one["Value"] for name, one in TEMPLATE["Outputs"].items()}
+    assert outputs["LedgerTableName"] == {"Ref": "LedgerTable"}
+    assert outputs["ProviderKeysName"] == RESOURCES["ProviderKeys"]["Properties"]["Name"]
+    prefix, names = outputs["SigningSecrets"]["Fn::Sub"].removesuffix("}").rsplit("{", 1)
+    secrets = [
+        RESOURCES[logical_id(name).removesuffix("Function") + "Secrets"]["Properties"]["Name"] for name in WEBHOOKS
+    ]
+    assert [{"Fn::Sub": prefix + name} for name in names.split("|")] == secrets
+    api = "https://${BillingApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+    paths = {name: outputs[name]["Fn::Sub"].removeprefix(api) for name in ("ApiUrl", "ConsoleUrl", "WebhookUrl")}
+    assert paths == {"ApiUrl": "", "ConsoleUrl": "/console", "WebhookUrl": "/webhooks"}
+    assert {"/console", "/docs"} <= {route.path for route in routes(TEMPLATE)}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.config import Config
+from ledger.domain import catalogue
 from tests.unit.tools.template_parts import FUNCTIONS, GLOBALS, RESOURCES, TEMPLATE
 
 STATED = {"JwtIssuer", "JwtAudience", "AllowedOrigin", "SuccessUrl", "CancelUrl"}
@@ -127,6 +128,10 @@ def test_a_number_has_limits_that_can_be_kept() -> None:
         assert DAYS_OF_A_CASE <= parameters[name]["MinValue"] <= DAYS_OF_A_CASE + 7
         assert 365 <= parameters[name]["Default"] <= 3 * 365, "what an audit of the last year asks for"
     assert parameters["LowBalance"]["MinValue"] == 0, "which turns it off"
+    smallest = min(product.credits for product in catalogue.load().products.values())
+    assert smallest / 20 <= parameters["LowBalance"]["Default"] < smallest, (
+        "neither at once after a purchase, nor too late"
+    )
     for limit in ("MinValue", "MaxValue"):
         most = parameters["LowBalance"][limit]
         assert config(LOW_BALANCE=str(most)).low_balance == most
@@ -191,9 +196,9 @@ def test_a_parameter_is_used_where_it_is_set() -> None:
 def test_every_parameter_and_condition_is_used_and_every_name_is_known() -> None:
     """One that nothing reads would be set in vain."""
     parameters, conditions = TEMPLATE["Parameters"], TEMPLATE["Conditions"]
-    read = [TEMPLATE[name] for name in ("Conditions", "Globals", "Resources", "Outputs")]
+    read = [TEMPLATE[name] for name in ("Rules", "Conditions", "Globals", "Resources", "Outputs")]
     names = set(references(read))
-    assert names & parameters.keys() == parameters.keys() - {"MailsSentElsewhere"}, "which is for a rule alone"
+    assert names & parameters.keys() == parameters.keys()
     unknown = {name for name in names if not name.startswith("AWS::")} - parameters.keys() - RESOURCES.keys()
     assert unknown == set()
     asked = {condition for condition, _, _ in conditions_of_values(read)}
