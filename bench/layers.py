@@ -49,15 +49,15 @@ def build(scratch: Path) -> Built:
     function = scratch / "function"
     for name in ("payment_succeeded", "read_account", "record_usage"):
         shutil.copytree(_ROOT / "functions" / name, function / "functions" / name)
-    layers = []
+    opt = scratch / "opt"
     here = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"  # the API's layer contains compiled code
     for folder in ("dependencies", "api", "ledger"):
         artifacts = scratch / folder
         target = f"build-{folder.title()}Layer"
         _run("make", "--silent", "-C", str(_ROOT / "layers" / folder), target, f"ARTIFACTS_DIR={artifacts}", here)
-        layers.append(artifacts / "python")
+        shutil.copytree(artifacts / "python", opt, dirs_exist_ok=True)  # as Lambda unpacks all layers into /opt
     _compile(python, function)
-    return Built(python, (floor[0], function, *reversed(layers)), floor)
+    return Built(python, (floor[0], function, opt), floor)
 
 
 def build_floor(scratch: Path) -> tuple[Path, Path]:

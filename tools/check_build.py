@@ -8,10 +8,11 @@ import argparse
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tools.template import FILE, functions, layers_of, load
@@ -45,6 +46,16 @@ class BuiltLayers:
 
     def __init__(self) -> None:
         self._importable: dict[str, Path] = {}
+        self._merged: dict[tuple[str, ...], tempfile.TemporaryDirectory[str]] = {}
+
+    def merged(self, names: Sequence[str]) -> Path:
+        """Return a folder with the content of these layers, as Lambda unpacks them all into one: /opt/python."""
+        if tuple(names) not in self._merged:
+            folder = tempfile.TemporaryDirectory(dir=BUILD.parent, prefix="opt-")
+            for name in names:
+                shutil.copytree(self.path(name), folder.name, dirs_exist_ok=True, copy_function=os.link)
+            self._merged[tuple(names)] = folder  # it goes with this object
+        return Path(self._merged[tuple(names)].name)
 
     def path(self, name: str) -> Path:
         """Return the folder of a layer that must be on the path."""

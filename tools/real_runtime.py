@@ -94,7 +94,7 @@ def running(
 ) -> Iterator[RealRuntime]:
     """Yield one built function, ready to be invoked. `endpoint` replaces AWS. Raise RuntimeMissing, FunctionFailed."""
     properties = {**template["Globals"]["Function"], **functions(template)[function]}
-    path = (BUILD / function, *map(layers.path, layers_of(template, function)))
+    path = (BUILD / function, layers.merged(layers_of(template, function)))
     with emulated(function, properties, path, variables, endpoint) as real:
         yield real
 

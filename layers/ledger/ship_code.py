@@ -28,6 +28,8 @@ def main(folder: str) -> None:
     for module in pkgutil.walk_packages([f"{folder}/ledger"], "ledger.", onerror=lambda _: None):
         with contextlib.suppress(ImportError):
             importlib.import_module(module.name)
+    records: Any = importlib.import_module("ledger.domain.records")
+    records.complete_all()
     if not codes:
         raise SystemExit("no dataclass has compiled anything: does `dataclasses` still call `exec`?")
     init.write(codes)

@@ -11,7 +11,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.providers.scope import EVERYTHING, Scope, parse_mute_rules
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Config:
     """The settings of a deployment."""
 

@@ -23,7 +23,7 @@ MAIL_ID = "X-Billing-Mail"
 """The header that carries the mail's id. A tag of the same content is in what SES reports on the mail."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Sender:
     """Under which identity mails are sent."""
 

@@ -41,7 +41,7 @@ _NO_PROVIDER = 404
 _TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Delivery:
     """One HTTP request of a provider."""
 
@@ -65,7 +65,7 @@ class Delivery:
         return cls(provider, request.get("headers") or {}, body)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class RecordedDelivery:
     """A delivery that was verified and recorded."""
 

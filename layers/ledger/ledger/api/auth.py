@@ -15,7 +15,7 @@ class Forbidden(BillingError):
     """The token is valid, but its holder is not allowed to do this."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Caller:
     """The caller, from the token that API Gateway has verified. No customer's request names another account."""
 

@@ -20,7 +20,7 @@ _EARLIER_PAYMENTS = 2
 """How many of them it takes."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Known:
     """What is known of a disputed purchase."""
 

@@ -23,7 +23,7 @@ _MAX_NAME_BYTES = 1000  # below the limit of a sort key in DynamoDB
 _MAX_NUMBER = 10**15  # above any balance
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Listing:
     """A listing: its owner, its name, and the pattern of a position in it."""
 

@@ -22,7 +22,7 @@ class Lock(NamedTuple):
     until: datetime | None  # then they can be used in any case; None: a withdrawal waits for a decision
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Account:
     """One customer's credits as of one version.
 

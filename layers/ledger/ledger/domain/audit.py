@@ -31,7 +31,7 @@ class AuditAction(StrEnum):
     REJECT = "reject"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AuditRecord:
     """One action of a person of support. It is written in the transaction that carries the action out."""
 

@@ -9,7 +9,7 @@ CLAIMED_FOR = timedelta(minutes=10)
 """How long a claim lasts, unless it is renewed."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CaseClaim:
     """The claim of a person on a refund case."""
 

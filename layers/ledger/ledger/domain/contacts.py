@@ -12,7 +12,7 @@ LANGUAGES = ("en", "de", "fr", "it", "es", "nl", "pl")
 _LONGEST = 254  # of an address (RFC 5321)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Contact:
     """The address of an account's customer. Without it the account, its entries and its mails' records are intact."""
 

@@ -25,7 +25,7 @@ class CreditNoteKind(StrEnum):
     CORRECTION = "correction"  # it takes back a credit note: the amount did not arrive
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CreditNote:
     """A credit note, or the document that takes one back."""
 
@@ -72,7 +72,7 @@ def tax_within(amount_minor: int, tax_minor: int | None, paid_minor: int, before
     return min(max(0, tax_minor * returned_minor // paid_minor - documented_minor), amount_minor)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CreditNoteSeries:
     """The numbers that were given in one series."""
 

@@ -106,7 +106,7 @@ BY_LINK, BY_SILENCE = "link", "silence"
 """Who approved a declaration, apart from a person: the link in the mail, or a day without an objection."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Submission:
     """What a declaration says, as it was sent."""
 
@@ -133,7 +133,7 @@ class Submission:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Declaration:
     """A declaration. It holds personal data, and no entry, purchase or account refers to it."""
 
@@ -210,7 +210,7 @@ class Declaration:
         return replace(self.with_state(DeclarationState.IN_REVIEW), review_cause=cause)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DeclaredContract:
     """What was declared about one contract without a login. Once its holder has objected, no silence approves."""
 
@@ -232,7 +232,7 @@ MOST_KEPT = 50
 """How many declarations about one contract are remembered."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ListedDeclaration:
     """A declaration in the list of those that are open, by state and time of confirmation."""
 

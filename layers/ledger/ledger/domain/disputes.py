@@ -44,7 +44,7 @@ from ledger.domain.records import record
 from ledger.domain.refunds import Returned, returned_of
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Disputed:
     """The joint effect of all disputes of one payment."""
 
@@ -205,7 +205,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     )
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ReportedDispute:
     """A dispute, an inquiry or a chargeback of a payment, as it stands for who answers the bank."""
 

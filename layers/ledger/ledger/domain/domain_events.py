@@ -24,7 +24,7 @@ SOURCE = "image-tagger-billing"
 """The `source` of each event on the bus."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CustomerIdentified:
     """It is known to which account a provider's customer belongs: parked events of the customer may be bookable.
 
@@ -36,7 +36,7 @@ class CustomerIdentified:
     payment_id: PaymentId = _NO_PAYMENT  # left out if no payment shows it
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundIntentListed:
     """A refund was approved, and its intent put into the outbox: it is to be sent."""
 
@@ -45,7 +45,7 @@ class RefundIntentListed:
     payment_id: PaymentId
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalStopListed:
     """A dispute took a payment of a subscription: the subscription's renewals are to be stopped at the provider."""
 
@@ -55,35 +55,35 @@ class RenewalStopListed:
     since: datetime  # when it was booked: part of the name of the stop
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ApprovedRefundChanged:
     """A refund of a purchase with an approved refund was reported, or has changed: its refund case may change."""
 
     payment_id: PaymentId  # under which the purchase is stored
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaymentDisputed:
     """A purchase has a dispute, an inquiry or a chargeback that it did not have: its open case may have priority."""
 
     payment_id: PaymentId  # under which the purchase is stored
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DeclarationConfirmed:
     """A withdrawal or a cancellation was declared without a login: it is to be acknowledged, and its contract found."""
 
     declaration_id: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DeclarationApproved:
     """A declaration is to be carried out: the holder of the address on file approved it, or a person did."""
 
     declaration_id: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class OrderPaid:
     """An order has its first payment: the contract is to be confirmed by a mail."""
 
@@ -91,28 +91,28 @@ class OrderPaid:
     account_id: AccountId
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MailListed:
     """A mail was put into the list of those that are to be sent."""
 
     mail_id: str  # which the message carries in a header and in a tag
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PurchasesNamed:
     """Purchases have a payment, or an id of a refund, dispute or credit, that is new: each is found by it."""
 
     payment_ids: tuple[PaymentId, ...]  # under which the purchases are stored, each once: as many as changed at a time
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AddressChanged:
     """The address of an account's customer was stored, or is another one."""
 
     account_id: AccountId
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RunFailureRecorded:
     """A run has failed in our system: its credits were returned."""
 
@@ -121,7 +121,7 @@ class RunFailureRecorded:
     failed_at: datetime
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class EventParked:
     """A provider's event could not be booked, and is stored whole: it is found by what it names."""
 
@@ -129,7 +129,7 @@ class EventParked:
     parked_event_id: str  # the provider's
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class IncidentBegun:
     """The credits of all runs that failed in an incident are to be replaced."""
 
@@ -174,7 +174,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
 _NAMES = {of: (name, version) for name, (version, of) in KINDS.items()}
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DomainEvent:
     """One event, as the bus carries it."""
 

@@ -47,7 +47,7 @@ class CounterAccount(StrEnum):
     EXPIRY = "expiry"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Entry:
     """One immutable, signed movement of whole credits between a lot and a counter-account."""
 

@@ -13,7 +13,7 @@ from ledger.domain.refund_cases import case_id_of
 from ledger.domain.subscriptions import Subscription
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Claim:
     """What an object says of its owner in a place that a browser can write. It counts only with a proof beside it."""
 
@@ -21,7 +21,7 @@ class Claim:
     account_id: AccountId | None = None
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Owner:
     """What leads to an event's account, in this order: our order, our ids, the subscription, a payment, the customer.
 
@@ -43,7 +43,7 @@ class Owner:
         return self.claim.order_id if self.claim else self.order_id
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class About:
     """What an event reports about one payment."""
 
@@ -51,7 +51,7 @@ class About:
     facts: tuple[Fact, ...]
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CreditedPeriod:
     """Facts about a payment that an event does not name: the one of a subscription's period."""
 
@@ -61,7 +61,7 @@ class CreditedPeriod:
     facts: tuple[Fact, ...]
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Event:
     """One event: the facts that it reports, the payment that they are about, and what leads to its account.
 

@@ -140,7 +140,7 @@ _CHARGEBACK_RANKS: Mapping[ChargebackState, int] = {
 """The state with the higher rank counts."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaidLine(KeepsUnknownFields):
     """One line of a payment, with what it grants by the catalogue."""
 
@@ -159,7 +159,7 @@ class PaidLine(KeepsUnknownFields):
         return (self.expires_at is None, self.expires_at.timestamp() if self.expires_at else 0.0)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class UngrantedLine(KeepsUnknownFields):
     """One line of a payment that cost money and grants nothing. A refund that names it takes no credits."""
 
@@ -168,7 +168,7 @@ class UngrantedLine(KeepsUnknownFields):
     is_overcharge: bool = False  # its money is a part of the payment's `overcharge_minor`
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaymentSettled(KeepsUnknownFields):
     """A payment for credits has settled. The earliest such fact about a payment counts."""
 
@@ -257,7 +257,7 @@ class PaymentSettled(KeepsUnknownFields):
         return f"{self.fulfilment_key or self.payment_id}/{position}"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaymentFailed(KeepsUnknownFields):
     """An attempt to pay has failed. It books nothing. It explains why a payment is missing."""
 
@@ -273,7 +273,7 @@ class PaymentFailed(KeepsUnknownFields):
         return (self.at,)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundedItem(KeepsUnknownFields):
     """The part of a refund that is for one line of the payment."""
 
@@ -282,7 +282,7 @@ class RefundedItem(KeepsUnknownFields):
     is_tax_only: bool = False  # only the tax was refunded: it takes no credits back
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundChanged(KeepsUnknownFields):
     """A refund has reached a state. The state decides before the time: a late 'succeeded' never replaces a 'failed'."""
 
@@ -307,7 +307,7 @@ class RefundChanged(KeepsUnknownFields):
         return (self.state.rank, self.at, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundApproved(KeepsUnknownFields):
     """A refund was approved. Its credits are reserved until the refund with this tag has ended."""
 
@@ -331,7 +331,7 @@ class RefundApproved(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundPart(KeepsUnknownFields):
     """One refund at the provider that carries out an approval, or a part of it."""
 
@@ -340,7 +340,7 @@ class RefundPart(KeepsUnknownFields):
     money_id: PaymentId | None = None  # of the payment that gives it; None: the only one
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundAttempted(KeepsUnknownFields):
     """Sending an approved refund has begun. From now on the provider's running total may contain it.
 
@@ -363,7 +363,7 @@ class RefundAttempted(KeepsUnknownFields):
         return (self.attempt, self.at, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundSent(KeepsUnknownFields):
     """The provider has accepted an approved refund, under its own id."""
 
@@ -381,7 +381,7 @@ class RefundSent(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundAbandoned(KeepsUnknownFields):
     """An approved refund will not be sent: the provider refused it, or a chargeback came first."""
 
@@ -399,7 +399,7 @@ class RefundAbandoned(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundDeclined(KeepsUnknownFields):
     """A person declined a refund for this reason. It books nothing: a repeated request gets the same answer."""
 
@@ -419,7 +419,7 @@ class RefundDeclined(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundTotalReported(KeepsUnknownFields):
     """The provider has reported the running total of what was refunded of one charge."""
 
@@ -439,7 +439,7 @@ class RefundTotalReported(KeepsUnknownFields):
         return (self.at, self.total_minor, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class DisputeChanged(KeepsUnknownFields):
     """A dispute has reached a state, as of `at`.
 
@@ -474,7 +474,7 @@ class DisputeChanged(KeepsUnknownFields):
         return (self.at, self.movements, self.state.rank, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ChargebackChanged(KeepsUnknownFields):
     """A merchant of record has booked a chargeback, or the reversal of one. The row itself moves the money.
 
@@ -501,7 +501,7 @@ class ChargebackChanged(KeepsUnknownFields):
         return (self.state.rank, self.at, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class BalanceCredited(KeepsUnknownFields):
     """Money of a payment was given back without a refund, or that was reversed: to the buyer's balance, or elsewhere.
 
@@ -527,7 +527,7 @@ class BalanceCredited(KeepsUnknownFields):
         return (self.is_reversed, self.at, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MoneyLinked(KeepsUnknownFields):
     """A payment at the provider has paid for a sale: an invoice, by a PaymentIntent. Each can have several others."""
 
@@ -546,7 +546,7 @@ class MoneyLinked(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AmountStated(KeepsUnknownFields):
     """A person has stated what a refund or dispute in another currency is in the payment's currency."""
 
@@ -565,7 +565,7 @@ class AmountStated(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FraudWarned(KeepsUnknownFields):
     """The card network has warned of fraud. It is no chargeback: it sets a flag for support while it is actionable."""
 
@@ -585,7 +585,7 @@ class FraudWarned(KeepsUnknownFields):
         return (self.at, not self.is_actionable, _content(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ResolutionReported(KeepsUnknownFields):
     """The buyer's bank was repaid without a contest: the seller enrolled for that, so it is no reason to suspend.
 
@@ -606,7 +606,7 @@ class ResolutionReported(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ConsentChanged(KeepsUnknownFields):
     """The consent of a payment's order became complete, or is no longer confirmed: see `ledger.domain.orders`."""
 
@@ -625,7 +625,7 @@ class ConsentChanged(KeepsUnknownFields):
         return (self.step, *_latest(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class WithdrawalChanged(KeepsUnknownFields):
     """A withdrawal from a payment's contract was received, or was decided: see `ledger.domain.withdrawn`."""
 
@@ -644,7 +644,7 @@ class WithdrawalChanged(KeepsUnknownFields):
         return (self.step, *_latest(self))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CreditsReplaced(KeepsUnknownFields):
     """A person gave credits instead of money for a payment: they count if its money is asked back later."""
 
@@ -662,7 +662,7 @@ class CreditsReplaced(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CustomerWrote(KeepsUnknownFields):
     """The customer wrote to us about the payment: a dispute that opens later suspends nobody, if a setting says so.
 
@@ -682,7 +682,7 @@ class CustomerWrote(KeepsUnknownFields):
         return _latest(self)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 

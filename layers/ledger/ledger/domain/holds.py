@@ -7,7 +7,7 @@ from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Hold(KeepsUnknownFields):
     """A reason for suspension. An account can have several. Lifting one never lifts another."""
 

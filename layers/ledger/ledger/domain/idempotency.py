@@ -5,7 +5,7 @@ from datetime import datetime
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class IdempotencyRecord:
     """A request that was carried out under its Idempotency-Key. It is written in the request's own transaction."""
 

@@ -37,7 +37,7 @@ class LeftOut(StrEnum):
     ABOVE_SUM = "above_sum"  # its runs were found after the sum was agreed, and are no longer in it
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Incident:
     """An incident that was made good, or is about to be."""
 
@@ -77,7 +77,7 @@ class Incident:
         return replace(self, accounts=self.accounts + is_new, runs=self.runs + runs, given=self.given + credits_)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class IncidentShare:
     """What one account got from an incident, or why it got nothing."""
 
@@ -95,7 +95,7 @@ class IncidentShare:
         return f"{LOTS}{self.incident_id}/{number}"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ListedIncident:
     """An incident in a list: of all of them, or of those that run."""
 

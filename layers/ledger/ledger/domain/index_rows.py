@@ -48,7 +48,7 @@ class NameKind(StrEnum):
     DECLARATION = "declaration"  # the keyed hash of the address that was given in a declaration
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class IndexRow:
     """A row of the index of *find*."""
 
@@ -63,7 +63,7 @@ class IndexRow:
     owner: str | None = None  # of a parked event: under which its receipt is stored
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class EventNames:
     """By what an event can be found, as far as what the provider sent has it."""
 

@@ -23,7 +23,7 @@ from ledger.domain.unknown_fields import KeepsUnknownFields
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-@record(frozen=True, kw_only=True)  # without slots: an account may have thousands, and they are read in each draw
+@record(frozen=True, kw_only=True)
 class Lot(KeepsUnknownFields):
     """The state of one grant's credits. All numbers are whole credits and never negative."""
 
@@ -140,7 +140,7 @@ class Lot(KeepsUnknownFields):
         return replace(self, expired=self.expired + self.remaining).rebalance()
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Movement:
     """One difference between two states of a lot. It becomes one entry."""
 

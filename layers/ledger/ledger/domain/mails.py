@@ -50,7 +50,7 @@ class MailOutcome(StrEnum):
     OFF = "off"  # this deployment sends no mails
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MailIntent:
     """A mail that is to be sent. It stays in the list until its outcome is recorded."""
 
@@ -75,7 +75,7 @@ class MailIntent:
         return mail_id_of(self.kind, self.subject)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MailRecord:
     """The record of a mail. It contains neither the address nor what was written."""
 

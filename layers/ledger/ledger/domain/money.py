@@ -7,7 +7,7 @@ from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Money(KeepsUnknownFields):
     """An amount in minor units of its currency: 1800 EUR is 18.00 euros."""
 

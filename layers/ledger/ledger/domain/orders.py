@@ -16,7 +16,7 @@ from ledger.domain.records import record
 from ledger.domain.unknown_fields import KeepsUnknownFields, has_unknown_fields
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalTerms(KeepsUnknownFields):
     """What the buyer of a plan was shown about its renewals."""
 
@@ -25,7 +25,7 @@ class RenewalTerms(KeepsUnknownFields):
     first_on: date  # the day (UTC) of the first charge after the order; of a trial: of its first charge
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ShownInformation(KeepsUnknownFields):
     """What the buyer was shown before the order: the right of withdrawal, the button, the price, the renewals.
 
@@ -50,7 +50,7 @@ class ShownInformation(KeepsUnknownFields):
         return None if amount_minor is None or day is None else (amount_minor, day)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class LateInformation(KeepsUnknownFields):
     """A mail about the right of withdrawal to a buyer to whom nothing of it was shown with the order.
 
@@ -71,7 +71,7 @@ class LateInformation(KeepsUnknownFields):
         return None if self.returned_at else self.sent_at
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Consent(KeepsUnknownFields):
     """What the customer agreed to before the first use, as the law of withdrawal requires it.
 
@@ -131,7 +131,7 @@ class Consent(KeepsUnknownFields):
         return replace(consent, confirmation_id=None, confirmed_at=None, is_late=False)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalConsent(KeepsUnknownFields):
     """The buyer's consent to the renewal terms of a plan, apart from every other consent."""
 
@@ -147,7 +147,7 @@ class MissingConsent(StrEnum):
     CONFIRMATION = "confirmation"  # ours, by e-mail
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Checkout(KeepsUnknownFields):
     """The provider's page on which the customer pays for an order."""
 
@@ -155,7 +155,7 @@ class Checkout(KeepsUnknownFields):
     url: str | None = None  # None: it was not read; it is long, so it is not stored with the order
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class OpenCheckout:
     """The latest checkout of a plan that an account was given. It is closed before the address of another is returned.
 
@@ -168,7 +168,7 @@ class OpenCheckout:
     version: int = 0  # of the stored document; 0: not stored yet
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Terms(KeepsUnknownFields):
     """What one unit of the product grants, as it was agreed: see `ledger.domain.catalogue.Product`."""
 
@@ -183,7 +183,7 @@ class Terms(KeepsUnknownFields):
     lock_days: int | None = None  # so long after the payment nothing is used without complete consent; None: no lock
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Order(KeepsUnknownFields):
     """The terms of one sale. A payment for the order grants what they say, whatever the catalogue says by then."""
 

@@ -29,7 +29,7 @@ class ProposalState(StrEnum):
     REJECTED = "rejected"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Stake:
     """What an act moves at most: an amount of money in minor units, or credits."""
 
@@ -37,7 +37,7 @@ class Stake:
     unit: str  # a currency (ISO 4217), or CREDITS
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SupportLimit:
     """How much one person may move alone, and how much may be moved of one account by single persons."""
 
@@ -45,7 +45,7 @@ class SupportLimit:
     month: int
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Proposal:
     """An act of support that waits for a second person, or did."""
 
@@ -69,7 +69,7 @@ class Proposal:
         return replace(self, state=state, settled_by=actor, settled_at=at)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class QueuedProposal:
     """A proposal in the queue of those that wait for a second person."""
 
@@ -78,7 +78,7 @@ class QueuedProposal:
     since: datetime
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ActSums:
     """What was moved in one month: by one person alone, or of one account by single persons."""
 

@@ -110,7 +110,7 @@ class Purchase:
         return replace(self, facts=merge(self.facts, facts))
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class LotTarget:
     """What a lot must be, whatever was booked before. The numbers are as in `Lot`."""
 
@@ -145,7 +145,7 @@ class LotTarget:
         ).rebalance()
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Target:
     """What the ledger must hold because of some purchases."""
 
@@ -342,7 +342,7 @@ def _share(
     return min(most, earlier + own) - min(most, earlier)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Lasting:
     """How long the credits of a line last."""
 

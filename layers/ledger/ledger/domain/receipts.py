@@ -81,7 +81,7 @@ MUTABLE = frozenset(
 """The reasons for which events of a kind may be muted: they may be of other sellers or applications for ever."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class NotBookable:
     """Why a genuine event can't be booked now. Its event is parked under this reason."""
 
@@ -89,7 +89,7 @@ class NotBookable:
     detail: str = ""  # what was found, for the support person who releases it; no personal data
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Mute:
     """A kind of parked events that need no attention, as a person has said. They stay parked, and listed apart.
 
@@ -135,7 +135,7 @@ DISMISSED = f"{MUTED}dismissed by "
 """How it begins if a person dismissed the event. The person and the reason follow."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Receipt:
     """Proof that an event was received. It is never deleted. Only a parked one has the body, until it is released."""
 

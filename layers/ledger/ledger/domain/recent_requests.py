@@ -23,7 +23,7 @@ class LimitedRequest(StrEnum):
     BILLING_PORTAL_SESSIONS = "billing_portal_sessions"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RequestLimit:
     """How many requests of one kind an account may make within a time."""
 
@@ -31,7 +31,7 @@ class RequestLimit:
     within: timedelta
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RecentRequests:
     """The times of an account's latest requests of one kind, the oldest first."""
 

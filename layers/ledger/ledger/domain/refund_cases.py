@@ -126,7 +126,7 @@ class DecisionOutcome(StrEnum):
     REPLACE = "replace"  # credits instead of money; by a person only
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RuleTrace(KeepsUnknownFields):
     """One rule of the policy, and why it decided or did not."""
 
@@ -145,7 +145,7 @@ CHARGED_TWICE = "charged_twice"
 """The name of the rule that refunds what was paid above one price."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Decision(KeepsUnknownFields):
     """What happens to a case, the clause of the published policy that it rests on, and the reasons as data."""
 
@@ -177,7 +177,7 @@ class Decision(KeepsUnknownFields):
         return next((str(figure.value) for (figure,) in figures), None)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SubmittedEvidence(KeepsUnknownFields):
     """What the customer submits: the evidence that the policy asks for."""
 
@@ -190,7 +190,7 @@ class SubmittedEvidence(KeepsUnknownFields):
     channel: str = ""  # how it reached support, if it did: `email`, `letter`, …
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class StateChange(KeepsUnknownFields):
     """One step of a case from a state to another."""
 
@@ -213,7 +213,7 @@ STEPS_WITHIN = timedelta(days=1)
 """How long after the first step of a withdrawal the second one may follow for the first one's time to count."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundCase:
     """One request for money back. There is one open case for each purchase and reason."""
 
@@ -367,7 +367,7 @@ class PaymentConcern(StrEnum):
     INQUIRED = "inquired"  # a bank asks about it: the same
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class QueuedCase:
     """A case in a queue: the review queue, or the queue of deferred decisions."""
 

@@ -6,7 +6,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundIntent:
     """An approved refund on its way to the provider. It stays in the outbox until the provider has it."""
 

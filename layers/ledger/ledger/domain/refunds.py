@@ -36,7 +36,7 @@ from ledger.domain.records import record
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Returned:
     """An amount of a payment that went back, or will: to the buyer, or to the buyer's balance."""
 

@@ -6,7 +6,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalStop:
     """The renewals of a subscription that are to be stopped at the provider. It is stored until they are.
 

@@ -8,7 +8,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FailedRun:
     """Evidence of a run that failed because of our system. Its credits were returned; 0 if it had drawn none."""
 
@@ -20,7 +20,7 @@ class FailedRun:
     version: int = 0  # 0: not stored yet
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Run:
     """What one run of the tagging service drew. Drawing again for the same run draws nothing.
 

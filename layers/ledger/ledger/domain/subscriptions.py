@@ -48,7 +48,7 @@ _RENEWING = RUNNING
 """The statuses in which the provider charges the next period."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SubscriptionState:
     """A subscription's state in a response of the provider."""
 
@@ -66,7 +66,7 @@ class SubscriptionState:
         return self.cancel_at is not None and (self.period_end is None or self.cancel_at <= self.period_end)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Subscription(KeepsUnknownFields):
     """A subscription as of `at`. Of two states, the later one counts.
 

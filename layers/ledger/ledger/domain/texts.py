@@ -14,7 +14,7 @@ FigureValue = str | int | Money | date | datetime | tuple[str, ...]
 """What a sentence may contain: a name, a count, an amount, a day, a time, or several names."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Figure(KeepsUnknownFields):
     """One value in a sentence. Exactly one of the fields after `name` is set."""
 
@@ -53,7 +53,7 @@ class Figure(KeepsUnknownFields):
         raise ValueError(f"the figure {self.name} has no value")
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Text(KeepsUnknownFields):
     """A sentence as data: its key in the text files, and the figures that its placeholders need."""
 

@@ -13,7 +13,7 @@ class TimelineRowKind(StrEnum):
     MAIL = "mail"  # a mail to the account has ended: its record has more
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class TimelineRow:
     """A row of an account's timeline. Of one person, page and minute there is one look."""
 

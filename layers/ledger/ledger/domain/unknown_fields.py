@@ -6,7 +6,7 @@ from dataclasses import field, fields
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class KeepsUnknownFields:
     """A record that is stored inside a larger item, so that a rewrite of it must write its unknown fields too.
 

@@ -15,7 +15,7 @@ from ledger.policy.texts import shipped_texts
 _DECIDED = frozenset({CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED})
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Reported:
     """What the mails of a case say beside the case itself."""
 

@@ -15,7 +15,7 @@ from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, S
 from ledger.mails.writing import Writer
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Reseller:
     """A provider that sells in its own name: it sends the invoice, and is the buyer's contractual partner."""
 
@@ -23,7 +23,7 @@ class Reseller:
     page: str  # where buyers ask it for a withdrawal
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ConfirmedOrder:
     """What a confirmation is about."""
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class House:
     """Who writes: the product, the seller behind it, and the pages that mails link to."""
 
@@ -18,28 +18,28 @@ class House:
     product: str = "Image Tagger AI"
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Paragraph:
     """Text of one or more lines."""
 
     text: str
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Section:
     """The title of what follows."""
 
     title: str
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Facts:
     """Names and values, one pair in a row."""
 
     rows: tuple[tuple[str, str], ...]
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Link:
     """A page to open, with the label of its button."""
 
@@ -48,7 +48,7 @@ class Link:
     is_main: bool = True  # what most readers want to do next
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Quote:
     """A text that stands apart: words that were agreed to, a form, the published policy."""
 
@@ -58,7 +58,7 @@ class Quote:
 Block: TypeAlias = Paragraph | Section | Facts | Link | Quote
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Letter:
     """One mail, in one language."""
 

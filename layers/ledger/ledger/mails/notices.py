@@ -11,7 +11,7 @@ from ledger.mails.receipts import times
 from ledger.mails.writing import Writer
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Declared:
     """A declaration that was made without a login, and the two pages on which its holder answers it.
 

@@ -30,7 +30,7 @@ _PER_THOUSAND = 1000
 _IN_ONE_LIST = 100  # of a CMap: the format allows no more
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Font:
     """The embedded font: its program, and what a PDF says of it, in thousandths of its size."""
 

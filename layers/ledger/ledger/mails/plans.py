@@ -10,7 +10,7 @@ from ledger.mails.writing import Writer
 from ledger.policy.reminders import ReminderKind
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PlanReported:
     """What mails about a plan say of it."""
 

@@ -16,7 +16,7 @@ MOST_OF_A_LINE, MOST_OF_A_STATEMENT = 200, 4_000
 """How many characters of what a stranger wrote are repeated. The whole statement is stored."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Received:
     """What a receipt acknowledges."""
 

@@ -11,7 +11,7 @@ from ledger.domain.refund_cases import Decision, RefundReason
 from ledger.domain.texts import Text, text
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class LineUsage:
     """One line of the payment: its price, and the state of its credits."""
 
@@ -32,7 +32,7 @@ class LineUsage:
         return max(0, self.kept - max(0, self.drawn))
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PolicyContext:
     """Everything that a decision may depend on."""
 

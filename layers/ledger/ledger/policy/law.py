@@ -60,7 +60,7 @@ class Measure(StrEnum):
     PERSON = "person"  # neither is agreed: a person decides
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MeasureRule:
     """By what a country measures the use of plans that are ordered from a day on."""
 
@@ -68,7 +68,7 @@ class MeasureRule:
     measure: Measure
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalConsentRule:
     """From when on a country wants a consent to the renewal terms of a plan. `date.max`: no day is set."""
 
@@ -76,7 +76,7 @@ class RenewalConsentRule:
     refused_since: date  # by the shop: a plan is not sold without it
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Right:
     """What the law of a country gives to a consumer who buys online."""
 
@@ -87,7 +87,7 @@ class Right:
     recommends: Recommendation | None = None
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RenewalRight:
     """A right to withdraw anew when a contract is renewed for a long time."""
 
@@ -96,7 +96,7 @@ class RenewalRight:
     from_months: int  # how long the renewed period is at least
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Reseller:
     """A merchant of record: it sells to the customer, and owes what a seller owes."""
 
@@ -105,7 +105,7 @@ class Reseller:
     days: int  # from the charge on, in which it gives money back itself
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Law:
     """All rights, by country, and the calendars of public holidays."""
 

@@ -27,7 +27,7 @@ from ledger.policy.law import Law
 DEFAULT_FILE = Path(__file__).with_name("parameters.json")
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PolicyParameters:
     """One version of the policy: its published text, and the figures that the text leaves open."""
 

@@ -36,7 +36,7 @@ class ReminderKind(StrEnum):
     RUNNING = "running"  # a plan goes on, and is charged from time to time
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ReminderRule:
     """When customers of some countries are reminded."""
 
@@ -47,7 +47,7 @@ class ReminderRule:
     period_months: int = 1  # RENEWAL: of a plan with periods of this length or longer
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RunningPlan:
     """A plan that renews, as far as reminders depend on it."""
 
@@ -58,7 +58,7 @@ class RunningPlan:
     is_trial: bool
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Reminder:
     """A reminder that is due. Kind and day name it: there is one of each plan."""
 
@@ -66,7 +66,7 @@ class Reminder:
     day: date  # of the charge; RUNNING: on which so many months have passed
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ReminderRules:
     """All rules, and how long before the first charge at a new price it is announced."""
 

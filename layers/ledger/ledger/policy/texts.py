@@ -30,7 +30,7 @@ class TextError(ConfigurationError):
     """A text file is wrong, or a text's figures are not those of its placeholders."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Language:
     """One language: how it writes days, and a template for each key."""
 

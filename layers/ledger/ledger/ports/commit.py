@@ -20,7 +20,7 @@ MAX_ACTIONS = 100
 """How many items one commit writes or checks. Source: "Quotas in Amazon DynamoDB", transactions."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaymentPointer:
     """An id of a payment whose purchase is stored under another id, or of one that several sales share.
 
@@ -48,7 +48,7 @@ class PaymentPointer:
         return (self.to, *self.also_to)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class DocumentChange:
     """Store a document under a key, on condition of the version that is stored; or, with None, delete it.
 
@@ -61,7 +61,7 @@ class DocumentChange:
     replaces: int | None = 0
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FulfilmentKey:
     """What payments pay for: an order, or one period of a subscription. All of them grant it once.
 
@@ -82,7 +82,7 @@ class FulfilmentKey:
         return (self.payment_id, *self.duplicates) if self.payment_id else ()
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FulfilmentKeyChange:
     """Make these payments the ones for a fulfilment key, the original first. They only become more.
 
@@ -104,7 +104,7 @@ class FulfilmentKeyChange:
         return self.payment_ids == self.replaces
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AccountChange:
     """What changes on an account, on condition of the version that was read.
 
@@ -136,7 +136,7 @@ class AccountChange:
         return not (self.lots or self.holds or self.flags or self.cases or self.subscription or self.covered_by)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Commit:
     """Everything that one use-case changes. All of it is written, if all conditions hold, or nothing."""
 
@@ -152,7 +152,7 @@ class Commit:
     documents: tuple[DocumentChange, ...] = ()
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Refusal:
     """Why nothing of a commit was written: the stored items that conflict, as far as the store returns them."""
 

@@ -35,7 +35,7 @@ def sortable(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CasePointer:
     """The account of a refund case, so that support finds a case by its id alone."""
 
@@ -43,7 +43,7 @@ class CasePointer:
     account_id: AccountId
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class OrderPointer:
     """The order of a checkout, so that a payment's order is found by the checkout that it was made on."""
 
@@ -51,7 +51,7 @@ class OrderPointer:
     url: str | None = None  # of the checkout's page
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AwaitedOrder:
     """An order whose payment is awaited: once it is paid, its contract is confirmed by a mail."""
 
@@ -60,7 +60,7 @@ class AwaitedOrder:
     since: datetime
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class WatchedPlan:
     """A plan that was ordered, in the list of those whose customers are reminded: by the day of the next look at it."""
 
@@ -70,7 +70,7 @@ class WatchedPlan:
     due_at: datetime
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CreditNotePointer:
     """The credit note of a refund, or the one that takes it back: there is one of each."""
 
@@ -89,7 +89,7 @@ def read_position(position: str) -> tuple[datetime, str]:
     return datetime.fromisoformat(since), name
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class JobCursor:
     """The progress of a job."""
 

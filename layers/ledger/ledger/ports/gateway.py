@@ -11,7 +11,7 @@ from ledger.domain.records import record
 from ledger.domain.subscriptions import SubscriptionState
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundToSend:
     """An approved refund, as the provider must carry it out."""
 
@@ -25,7 +25,7 @@ class RefundToSend:
     source: str | None = None  # the provider's own id of what is refunded, if several payments paid
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SentRefund:
     """A refund, as the provider returned it."""
 
@@ -35,7 +35,7 @@ class SentRefund:
     amount_minor: int
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PaidSource:
     """One of several payments at the provider that paid for one purchase."""
 

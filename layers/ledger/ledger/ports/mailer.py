@@ -5,7 +5,7 @@ from typing import Protocol
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Attachment:
     """A file that is sent with a message."""
 
@@ -14,7 +14,7 @@ class Attachment:
     content: bytes
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Message:
     """One mail, as it is handed to the mail service. No field but the two bodies has a line break."""
 

@@ -22,7 +22,7 @@ _D = TypeVar("_D")
 _T = TypeVar("_T")
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Keys:
     """Names of things to read. A lot is read where it lies once it has left its account."""
 
@@ -84,7 +84,7 @@ def _keys_of_pointer(pointer: PaymentPointer) -> Keys:
     )
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Snapshot:
     """What a store knows under some names. What is not in a mapping is not stored."""
 
@@ -211,7 +211,7 @@ class FollowedCase(NamedTuple):
     moved_at: datetime
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Page(Generic[_T]):
     """A part of a listing, and where the next one starts; None: this was the last."""
 

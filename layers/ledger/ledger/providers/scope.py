@@ -20,7 +20,7 @@ from ledger.providers.parsing import Json
 _OF_THE_EVENT = "event"
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class MuteRule:
     """What another application's objects have. An event that it recognizes is only noted, if it can't be booked."""
 
@@ -38,7 +38,7 @@ class MuteRule:
         return any(str(value) == self.value for value in found)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Scope:
     """Our own accounts at the providers, and what is not ours in them."""
 

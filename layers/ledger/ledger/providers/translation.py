@@ -49,7 +49,7 @@ class EventFields(TypedDict, total=False):
     not_bookable: NotBookable
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Agreement:
     """The product of an order under the terms that were agreed."""
 

@@ -35,7 +35,7 @@ ADJUSTMENTS_ROUTE = "adjustments"
 _LOTS = "goodwill/"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Adjustment:
     """Credits that a person gives, or takes back."""
 

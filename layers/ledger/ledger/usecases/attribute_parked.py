@@ -38,7 +38,7 @@ ATTRIBUTABLE = frozenset({ParkReason.NO_ACCOUNT, ParkReason.AMBIGUOUS_ACCOUNT})
 """The reasons for which an event is booked once it is known whose it is. No other is a question of the account."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Attribution:
     """Whose a parked event is, as a person says."""
 
@@ -48,7 +48,7 @@ class Attribution:
     reason: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Replay:
     """Another try at a parked event, as a person wants it."""
 

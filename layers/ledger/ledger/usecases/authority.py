@@ -30,7 +30,7 @@ from ledger.ports.store import Store
 _NOTHING = SupportLimit(day=0, month=0)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Confirmation:
     """The second person's word about a proposal."""
 
@@ -38,7 +38,7 @@ class Confirmation:
     actor: str
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Authority:
     """How far an act may go: alone, within limits, or with a second person."""
 
@@ -52,7 +52,7 @@ UNLIMITED = Authority()
 """For those who are no person of support: operators and tests."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Act:
     """One act of a person, as it is about to be carried out."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Line:
     """One thing that happened, in words."""
 

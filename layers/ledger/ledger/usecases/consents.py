@@ -45,7 +45,7 @@ CONSENTS_ROUTE = "consents"
 """The route of which an order's id is the key."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Use:
     """What happened to the credits of an order."""
 

@@ -43,7 +43,7 @@ _NEW_YEAR = timedelta(days=1)
 """How long before and after New Year another writer may be in the other year: a job keeps the time of its beginning."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Seller:
     """Who sells, and through which providers in its own name: the sales of a merchant of record are not ours."""
 

@@ -43,7 +43,7 @@ MOST_ENTRIES = 50
 """By how many entries a balance is explained, if it has no more. Else it is explained by its lots."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Chain:
     """Everything that an id leads to."""
 

@@ -18,7 +18,7 @@ from ledger.ports.store import Store
 _PAGE = 50
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class BillingCustomer:
     """A customer at a provider, and the subscriptions of this customer that the account has."""
 

@@ -88,7 +88,7 @@ class GoTo(StrEnum):
     WHY = "why"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Found:
     """One thing that was found."""
 
@@ -103,7 +103,7 @@ class Found:
     go_to_id: str = ""  # empty: the account
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Searched:
     """What is searched: the store, the providers' names, and the key of the addresses' hashes on first use."""
 

@@ -30,7 +30,7 @@ from ledger.usecases.list_mails import list_mail
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class LateInformationAsked:
     """The order's latest mail, and whether this request asked for it."""
 

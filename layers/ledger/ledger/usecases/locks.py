@@ -15,7 +15,7 @@ from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class LockedOrder:
     """Credits of one order that can't be used yet."""
 

@@ -32,7 +32,7 @@ class Failure(StrEnum):
     COMPLAINT = "complaint"  # it was delivered, and reported as spam
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class FailureReport:
     """What the mail service reports on a mail that it had accepted."""
 

@@ -38,7 +38,7 @@ _OVERLAP = timedelta(minutes=10)  # the index of parked receipts may lag behind 
 Translate = Callable[[Receipt], Event | None]
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MutePreview:
     """What muting the kind of a parked event would do."""
 
@@ -49,7 +49,7 @@ class MutePreview:
     is_cut: bool  # there may be more: not all parked events were looked at
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CountedMute:
     """A mute, with the number of parked events that it keeps out of the list."""
 

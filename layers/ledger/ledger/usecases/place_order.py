@@ -68,7 +68,7 @@ A bank debit takes two weeks to succeed or fail.
 """
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class OrderRequest:
     """What a customer requests to buy, and the terms that the customer accepted."""
 
@@ -328,7 +328,7 @@ def _refuse_beside(
     raise SubscriptionAlreadyRuns(order.product_id, begun.subscription_id)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Running:
     """The subscription that a payment began, as far as it is known. None: the payment was not reported yet."""
 

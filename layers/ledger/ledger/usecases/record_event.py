@@ -31,7 +31,7 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class RecordResult:
     """What became of an event."""
 

@@ -43,7 +43,7 @@ LATE_PRICE_CHANGE = "late_price_change"
 """A new price that is announced later than the rules want, beside the kinds of the mails that were listed."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PriceChange:
     """A new price of a plan that runs."""
 

@@ -74,7 +74,7 @@ class SendResult(StrEnum):
     UNCLEAR = "unclear"  # a later attempt finds out
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Lease:
     """An intent that this sender has to itself until `intent.leased_until`, with its case and purchase."""
 

@@ -12,7 +12,7 @@ from ledger.domain.orders import RenewalConsent, RenewalTerms, ShownInformation
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PlanNeeds:
     """What a plan is sold only with."""
 

@@ -11,7 +11,7 @@ MOST_LISTED = 50
 """How many of the newest acts, and of the newest looks, are read."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class SubjectHistory:
     """The newest acts and looks, newest first. `is_cut`: there are older ones."""
 

@@ -67,7 +67,7 @@ class Unwatched:
 UNWATCHED: Watch = Unwatched()
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Failure(Generic[S]):
     """An item that failed, and why. `subject` None: the listing itself failed, or has items that can't be read."""
 
@@ -75,7 +75,7 @@ class Failure(Generic[S]):
     error: Exception
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Round(Generic[S, T]):
     """A finished round."""
 
@@ -98,7 +98,7 @@ class Round(Generic[S, T]):
             raise next((error for error in errors if not isinstance(error, StoreUnavailable)), errors[0])
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Pace:
     """How much of a job is done at once."""
 
@@ -289,7 +289,7 @@ class _Waiting(Generic[S]):
             self._cut.add(lane)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Done(Generic[S, T]):
     """The result of one item."""
 
@@ -297,7 +297,7 @@ class _Done(Generic[S, T]):
     result: T
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Failed(Generic[S]):
     """Why one item failed."""
 

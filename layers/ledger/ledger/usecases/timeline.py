@@ -66,7 +66,7 @@ class LineKind(StrEnum):
     LOOK = "look"
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class TimelineLine:
     """A line of the timeline."""
 
@@ -89,7 +89,7 @@ class TimelineLine:
         return (self.instant, rank_of(self.line.kind), self.position)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class TimelinePage:
     """A page of a timeline, and where the next one starts: a text, and the balance before its first entry."""
 
@@ -99,7 +99,7 @@ class TimelinePage:
     left_out: frozenset[LineKind] = frozenset()  # of these kinds there are more than are read, on whichever page
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _End:
     """Where a page ends: at a line of a list, and behind an entry."""
 

@@ -25,7 +25,7 @@ _LINES = frozenset({"contract", "part", "message"})
 """The fields that may have several lines."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Sent:
     """A form as it was sent: cleaned texts by field."""
 

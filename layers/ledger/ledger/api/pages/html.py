@@ -28,7 +28,7 @@ _OTHER = {
 }
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Form:
     """What a form shows: what was entered, what is wrong with it, and its secret."""
 

@@ -19,7 +19,7 @@ LANGUAGES = ("en", "de", "fr", "it", "es", "nl", "pl")
 """The languages of the pages. The first one is that of whoever asks for none of them."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Words:
     """The words of one language."""
 

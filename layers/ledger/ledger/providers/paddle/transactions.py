@@ -32,7 +32,7 @@ _IS_A_LATER_ONE = {*_PAYS_FOR_A_PERIOD, "subscription_update"}
 _GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Lines:
     """The lines of a transaction: those that grant credits by what they are for, and those that grant none."""
 

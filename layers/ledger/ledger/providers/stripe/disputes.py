@@ -142,7 +142,7 @@ def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeCha
     )
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Moved:
     """What a dispute moved, as in `DisputeChanged`."""
 

@@ -41,7 +41,7 @@ _PAYS_FOR_A_PERIOD = {_FIRST_PERIOD, "subscription_cycle", "subscription_update"
 """The reasons of invoices that charge whole periods. A trial that is ended, or a moved anchor, is an update."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Charged:
     """The lines of an invoice that are no prorations."""
 

@@ -38,7 +38,7 @@ from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventNotBookable
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Prorated:
     """What the prorations of one invoice mean."""
 
@@ -64,7 +64,7 @@ class Prorated:
         return replace(self, ungranted=_overcharges(parts, self.overcharge_minor - unpaid_minor))
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Part:
     """A line, and what it credits of what was paid before, or charges."""
 

@@ -23,7 +23,7 @@ MOST_NAMES = 8
 _NAME = re.compile(r"\b[A-Za-z]{2,8}_[A-Za-z0-9_]{3,80}\b")
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Contract:
     """What was found: the customer's account, and what of it the contract is."""
 

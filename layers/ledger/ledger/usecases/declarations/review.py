@@ -24,7 +24,7 @@ from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class NamedContract:
     """The contract that a person has found for a declaration."""
 

@@ -26,7 +26,7 @@ INCIDENTS_ROUTE = "incidents"
 """The route of the Idempotency-Keys of incidents: one key counts for one person and one route."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class IncidentRequest:
     """What a person wants to make good."""
 

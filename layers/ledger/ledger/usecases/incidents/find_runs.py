@@ -24,7 +24,7 @@ _AT_ONCE = 100
 """How many items one round trip reads."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class FoundRuns:
     """The failed runs of a time, as the index lists them."""
 
@@ -32,7 +32,7 @@ class FoundRuns:
     cut_at: datetime | None  # more than MOST_RUNS have failed: those from this time on are not among them
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class AccountFailures:
     """The failed runs of one account in an incident."""
 
@@ -44,7 +44,7 @@ class AccountFailures:
     left_out: LeftOut | None = None
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Preview:
     """What an incident would replace now."""
 

@@ -162,7 +162,7 @@ def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: in
     return frozenset(over) & closed_before.keys() | frozenset(leaving[: max(0, room)])
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Booked:
     """What the payments for one thing change on their account."""
 

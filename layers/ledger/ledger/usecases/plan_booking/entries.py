@@ -16,7 +16,7 @@ from ledger.domain.lots import Lot, Movement, movements
 from ledger.domain.records import record
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Origin:
     """When something happened, what caused it, and the correlation id of the delivery, request or job that wrote it."""
 

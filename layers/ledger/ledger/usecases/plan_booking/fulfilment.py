@@ -26,7 +26,7 @@ from ledger.ports.commit import FulfilmentKey, FulfilmentKeyChange
 from ledger.ports.reads import Snapshot
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Fulfilment:
     """All payments for one thing, and what to write or check under their fulfilment keys."""
 

@@ -33,7 +33,7 @@ from ledger.ports.commit import PaymentPointer
 from ledger.ports.reads import Snapshot, keys_of
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Merge:
     """One purchase before and after an event."""
 

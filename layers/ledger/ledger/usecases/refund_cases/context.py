@@ -16,7 +16,7 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class CaseContext:
     """A purchase, its account and its order, as they were read for one decision."""
 

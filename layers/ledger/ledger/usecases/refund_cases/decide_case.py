@@ -47,7 +47,7 @@ _ACTIONS = {
 }
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ReviewDecision:
     """What a person decides about a case in review."""
 
@@ -105,7 +105,7 @@ def decide_case(
     return run_transaction(lambda: _decide(request, store, policy), case_id)
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class _Request:
     """One request to decide a case."""
 

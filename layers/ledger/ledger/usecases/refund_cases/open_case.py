@@ -41,7 +41,7 @@ DECLARATIONS_ROUTE = "declarations"
 """The routes that open cases: an Idempotency-Key counts for one of them."""
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class WithdrawnContract:
     """A withdrawal from a contract: the case of the payment that was named, and when it was confirmed."""
 
@@ -50,7 +50,7 @@ class WithdrawnContract:
     asked_at: datetime  # the time that counts for the period
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class RefundClaim:
     """A request for money back, by a customer or in a customer's name."""
 

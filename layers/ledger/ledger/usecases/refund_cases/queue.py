@@ -12,7 +12,7 @@ from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class WaitingCase:
     """A case in the review queue, with what it is about."""
 

@@ -18,7 +18,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Desk:
     """What mails are written from."""
 
