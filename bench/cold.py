@@ -1,7 +1,8 @@
 """One process of `bench.hot`: it imports, makes its client, and answers one delivery, and then the same over and over.
 
 `python -m bench.cold FILE`. It prints the CPU seconds up to the first answer, the modules, and the memory that it holds
-after the first and after the last answer. The result goes to stderr, as JSON: stdout is the function's log.
+after the first and after the last answer. Or, with `pairs` in the file, the CPU seconds of our function and of the
+floor, which answer so many times in turns. The result goes to stderr, as JSON: stdout is the function's log.
 """
 
 import json
@@ -11,23 +12,46 @@ import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
+_WARMED_UP = 30
+
 
 def main() -> int:
     """Answer the delivery in a file, by our function or by the floor."""
     began = time.process_time()  # the interpreter's own start is left out: it is the same for both
     with open(sys.argv[1], encoding="utf-8") as file:
         given = json.load(file)
+    if given.get("pairs"):
+        print(json.dumps(_in_turns(_ours(given), floor_of(given), given["pairs"])), file=sys.stderr)
+        return 0
     read = time.process_time() - began
     handle = floor_of(given) if given["is_floor"] else _ours(given)
     answer = handle()
     took = time.process_time() - began - read
     measured = {"cpu_s": took, "modules": len(sys.modules), "resident_first": _resident()}
-    for _ in range(given["times"] - 1):
+    for _ in range(given.get("times", 1) - 1):
         handle()
-    if answer["statusCode"] != 200:
-        raise ValueError(f"it was answered {answer['statusCode']}")
+    _check(answer)
     print(json.dumps({**measured, "resident_last": _resident()}), file=sys.stderr)
     return 0
+
+
+def _in_turns(
+    ours: Callable[[], dict[str, object]], floor: Callable[[], dict[str, object]], pairs: int
+) -> dict[str, list[float]]:
+    """Return the CPU seconds of each call of both, after some that warm them up."""
+    times: dict[str, list[float]] = {"ours": [], "floor": []}
+    for _ in range(_WARMED_UP + pairs):
+        for name, call in (("ours", ours), ("floor", floor)):
+            began = time.process_time()
+            answer = call()
+            times[name].append(time.process_time() - began)
+            _check(answer)
+    return {name: measured[_WARMED_UP:] for name, measured in times.items()}
+
+
+def _check(answer: dict[str, object]) -> None:
+    if answer["statusCode"] != 200:
+        raise ValueError(f"it was answered {answer['statusCode']}")
 
 
 def _resident() -> int:
@@ -98,6 +122,8 @@ def _answer(client: object, rows: object) -> list[SimpleNamespace]:
 
     def answer(request: object, **_: object) -> AWSResponse:
         call = next(left)
+        if not request.headers["X-Amz-Target"].endswith(call.operation.encode()):  # type: ignore[attr-defined]
+            raise ValueError(f"{request.headers['X-Amz-Target']!r} was sent, {call.operation} recorded")  # type: ignore[attr-defined]
         headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "0"})
         return AWSResponse(request.url, call.status, headers, Body(base64.b64decode(call.body)))  # type: ignore[attr-defined]
 

@@ -106,7 +106,7 @@ def _computed(case: hot.Case, endpoint: str, prices: Prices) -> Row:
     patterns = [pattern for mapping in stream_mappings(load()) for pattern in mapping.patterns]
     passed = [record for record in records if any(matches(pattern, record) for pattern in patterns)]
     published = [_delivered(event) for record in passed for event in domain_events(record)]
-    log_bytes = hot.started(recorded, layers.as_it_is(), is_floor=False)["log_bytes"]
+    log_bytes = hot.started(recorded, layers.as_it_is())["log_bytes"]
     row: Row = {
         "API": prices.per_million["http_api_request"],
         "Lambda": prices.invocations(1, cpu_ms, len(recorded.calls)),

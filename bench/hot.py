@@ -1,9 +1,10 @@
 """The hot path: what a delivery costs a process, as a multiple of the floor (`bench.floor`).
 
 Each case is a delivery of a story, recorded once on a real engine with all that came before it. Then the function and
-the floor are played in turns, with the recorded responses answered inside the process. What is compared is own CPU, in
-pairs of calls of one moment: the machine's speed varies from second to second, and both calls of a pair have the same.
-Reported is the median of their ratios, with its quartiles.
+the floor are played in turns, in a process of the functions' own Python with what is deployed on its path, and the
+recorded responses are answered inside it. What is compared is own CPU, in pairs of calls of one moment: the machine's
+speed varies from second to second, and both calls of a pair have the same. Reported is the median of their ratios, with
+its quartiles.
 
 The verification of a signature is compared with stripe-python's, on a delivery that both accept or that we refuse.
 """
@@ -44,6 +45,7 @@ REFUSED = "× stripe-python"
 REFUSED_BUDGET = {"missing": 0.25, "malformed": 0.25, "stale": 0.25, "wrong": 1.0}
 COLD_BUDGET = 1.10
 MEMORY_BUDGET = 1.15
+_TITLE = f"Own CPU of a delivery, the engine answered inside the process; at most {WARM_BUDGET}"
 _PAIRS, _VERIFICATIONS = 500, 20  # reading the clock takes as long as some of these
 _ROUNDS_OF_PEER, _CALLS_OF_PEER = 30, 5
 _COLD_STARTS = 9
@@ -118,12 +120,17 @@ def run(_: object, progress: Progress) -> list[Report]:
     with engines.running("ministack") as endpoint:
         recorded = [record(case, endpoint) for case in CASES]
         asked = [ask(folder, recorded[0].table, endpoint) for folder in API]
-    return [
-        _warm(recorded, progress("warm", len(recorded) * _PAIRS)),
-        _peers(recorded[0], progress("peers", _PAIRS + _ROUNDS_OF_PEER)),
-        _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _PAIRS)),
-        *_processes(recorded, asked, progress("cold", 2 * (_COLD_STARTS * 2 + 1) * 2)),
-    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            built = layers.build(Path(scratch))
+        except layers.NoPython as missing:
+            return [Report("hot", _TITLE, exceeded=[str(missing)])]
+        return [
+            _warm(recorded, built, progress("warm", len(recorded))),
+            _peers(recorded[0], progress("peers", _PAIRS + _ROUNDS_OF_PEER)),
+            _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _PAIRS)),
+            *_processes(recorded, asked, built, progress("cold", 2 * (_COLD_STARTS * 2 + 1) * 2)),
+        ]
 
 
 def record(case: Case, endpoint: str) -> Recorded:
@@ -167,12 +174,12 @@ def _deliver(notification: Notification) -> dict[str, Any]:
     return dict(handler(request_of(notification), None))
 
 
-def _warm(recorded: list[Recorded], advance: Advance) -> Report:
-    title = f"Own CPU of a delivery, the engine answered inside the process; at most {WARM_BUDGET}"
-    report = Report("hot", title, plotted=PLOTTED)
+def _warm(recorded: list[Recorded], built: layers.Built, advance: Advance) -> Report:
+    report = Report("hot", _TITLE, plotted=PLOTTED)
     for one in recorded:
-        with both(one) as (ours, floor):
-            ratios = _ratios(ours, floor, advance)
+        measured = started(one, built, pairs=_PAIRS)
+        ratios = _compared(measured["ours"], measured["floor"])
+        advance(1)
         provider = one.notification.provider
         row: Row = {"delivery": one.case.name, "provider": provider, "calls": len(one.calls)}
         report.rows.append({**row, WARM: ratios.median, "from": ratios.low, "to": ratios.high})
@@ -295,24 +302,18 @@ def _refused(one: Recorded, advance: Advance) -> Report:
     return report
 
 
-def _processes(recorded: list[Recorded], asked: list[Asked], advance: Advance) -> list[Report]:
+def _processes(recorded: list[Recorded], asked: list[Asked], built: layers.Built, advance: Advance) -> list[Report]:
     """Compare whole processes with what is deployed on their path: from the start to the first answer, and memory."""
     cold = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}", plotted=PLOTTED)
     api = Report("hot", "The same of a function of the API, whose floor checks no signature", plotted=PLOTTED)
     memory = Report("hot", f"Memory of a process; at most {MEMORY_BUDGET}")
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            built = layers.build(Path(scratch))
-        except layers.NoPython as missing:
-            cold.exceeded.append(str(missing))
-            return [cold]
-        for one in recorded[:2]:
-            ratio = _cold({"provider": one.notification.provider}, one, built, cold, advance)
-            if ratio > COLD_BUDGET:
-                cold.exceeded.append(f"cold start, {one.notification.provider}: {ratio:.2f} × the floor")
-            _memory(one, built, memory, advance)
-        for request in asked:
-            _cold({"function": request.folder}, request, built, api, advance)
+    for one in recorded[:2]:
+        ratio = _cold({"provider": one.notification.provider}, one, built, cold, advance)
+        if ratio > COLD_BUDGET:
+            cold.exceeded.append(f"cold start, {one.notification.provider}: {ratio:.2f} × the floor")
+        _memory(one, built, memory, advance)
+    for request in asked:
+        _cold({"function": request.folder}, request, built, api, advance)
     return [cold, api, memory]
 
 
@@ -340,15 +341,18 @@ def _memory(one: Recorded, built: layers.Built, report: Report, advance: Advance
             report.exceeded.append(f"memory after {after} deliveries, {provider}: {ratio:.2f} × the floor's")
 
 
-def started(one: Recorded | Asked, built: layers.Built, *, is_floor: bool, times: int = 1) -> dict[str, Any]:
-    """Start a process, let it answer one request so many times, and return what it measured."""
+def started(one: Recorded | Asked, built: layers.Built, *, is_floor: bool = False, **how: int) -> dict[str, Any]:
+    """Start a process of `bench.cold` that answers a request. Return what it measured.
+
+    It answers `times` times, or in turns with the floor as many `pairs`.
+    """
     content = {
         "calls": as_json(one.calls),
         "request": one.request,
         "folder": one.folder,
         "table": one.table,
         "is_floor": is_floor,
-        "times": times,
+        **how,
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)

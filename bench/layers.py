@@ -47,8 +47,7 @@ def build(scratch: Path) -> Built:
     """Build both into a folder. Raise NoPython."""
     python, floor = _python(), build_floor(scratch)
     function = scratch / "function"
-    for name in ("payment_succeeded", "read_account", "record_usage"):
-        shutil.copytree(_ROOT / "functions" / name, function / "functions" / name)
+    shutil.copytree(_ROOT / "functions", function / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     opt = scratch / "opt"
     here = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"  # the API's layer contains compiled code
     for folder in ("dependencies", "api", "ledger"):
@@ -81,7 +80,7 @@ def build_floor(scratch: Path) -> tuple[Path, Path]:
 def _python() -> str:
     python = shutil.which("python3.13")
     if python is None:
-        raise NoPython("A cold start is measured with python3.13, the functions' own: put it on PATH, and try again.")
+        raise NoPython("The hot path is measured with python3.13, the functions' own: put it on PATH, and try again.")
     return python
 
 

@@ -206,9 +206,11 @@ def test_a_recorded_delivery_makes_the_calls_of_the_access_patterns(case: hot.Ca
 def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
     """A module more is milliseconds more of each cold start: raise the number with its reason."""
     recorded = hot.record(hot.CASES[0], ministack)
-    start = hot.started(recorded, layers.as_it_is(), is_floor=False)
+    start = hot.started(recorded, layers.as_it_is())
     assert start["modules"] <= 469  # `records` makes 134 dataclasses cheaper; the port of documents names every kind
     assert start["cpu_s"] > 0
+    in_turns = hot.started(recorded, layers.as_it_is(), pairs=2)
+    assert {name: len(times) for name, times in in_turns.items() if name != "log_bytes"} == {"ours": 2, "floor": 2}
 
 
 @pytest.mark.parametrize(("folder", "most", "calls"), [("read_account", 722, 1), ("record_usage", 696, 2)])
@@ -219,7 +221,7 @@ def test_a_cold_function_of_the_api_imports_no_more_than_it_did(
     table = hot.record(hot.CASES[0], ministack).table
     asked = hot.ask(folder, table, ministack)
     assert len(asked.calls) == calls
-    assert hot.started(asked, layers.as_it_is(), is_floor=False)["modules"] <= most
+    assert hot.started(asked, layers.as_it_is())["modules"] <= most
     assert hot.started(asked, layers.as_it_is(), is_floor=True)["cpu_s"] > 0
 
 
