@@ -137,7 +137,9 @@ _DURATIONS = ("test_durations", "tools/test_template_sources")
 _OF_MAILS = ("accounts", "cases", "declarations", "desk", "orders", "plans", "write")
 _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("adjust_credits", "authority", "settle_proposals"), ("contract/test_second_person",)),
-    **dict.fromkeys(("find_records", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")),
+    **dict.fromkeys(
+        ("find_records", "found", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")
+    ),
     **dict.fromkeys(
         ("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails", *_DURATIONS)
     ),

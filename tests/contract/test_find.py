@@ -18,7 +18,8 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
-from ledger.usecases.find_records import Found, FoundKind, GoTo, Searched, find_payments, find_records
+from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.found import Found, FoundKind, GoTo
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run

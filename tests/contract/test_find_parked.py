@@ -19,15 +19,8 @@ from ledger.providers.registry import names_of_parked
 from ledger.usecases.attribute_parked import dismiss_parked
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.explain_chain import explain_chain
-from ledger.usecases.find_records import (
-    MOST_FOUND,
-    Found,
-    FoundKind,
-    GoTo,
-    Searched,
-    find_payments,
-    find_records,
-)
+from ledger.usecases.find_records import MOST_FOUND, Searched, find_payments, find_records
+from ledger.usecases.found import Found, FoundKind, GoTo
 from ledger.usecases.index_names import index_declaration, index_parked
 from ledger.usecases.record_event import record_event, release_parked
 from tools.testing.builders import ADA, LATER, NOON, at, event_of, paid, payment, record_events

@@ -21,7 +21,8 @@ from ledger.domain.money import Money
 from ledger.ports.reads import Keys
 from ledger.providers.registry import PROVIDERS, Provider, names_of_parked
 from ledger.runtime import Runtime
-from ledger.usecases.find_records import FoundKind, Searched, find_records
+from ledger.usecases.find_records import Searched, find_records
+from ledger.usecases.found import FoundKind
 from ledger.usecases.index_names import index_parked
 from ledger.usecases.record_event import release_parked
 from ledger.webhook import handle

@@ -27,7 +27,8 @@ from ledger.usecases.chain_lines import (
     receipt_line,
     subscription_line,
 )
-from ledger.usecases.find_records import MOST_FOUND, GoTo, Searched, find_records
+from ledger.usecases.find_records import MOST_FOUND, Searched, find_records
+from ledger.usecases.found import GoTo
 from ledger.usecases.locks import LockedOrder, read_locks
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.timeline import LineKind, TimelineLine, latest_purchases, timeline

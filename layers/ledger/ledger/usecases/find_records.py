@@ -13,7 +13,6 @@ and still has the name.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from itertools import islice
 
 from ledger.domain.contacts import Contact, is_address
@@ -32,7 +31,7 @@ from ledger.domain.index_rows import (
 )
 from ledger.domain.money import Money, format_amount
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import DISMISSED, Receipt
+from ledger.domain.receipts import Receipt
 from ledger.domain.records import record
 from ledger.ports.documents import (
     CasePointer,
@@ -45,7 +44,21 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page, Snapshot
 from ledger.ports.store import Store
-from ledger.usecases.chain_lines import in_words
+from ledger.usecases.found import (
+    Found,
+    FoundKind,
+    found_account,
+    found_case,
+    found_customer,
+    found_declaration,
+    found_event,
+    found_fact,
+    found_incident,
+    found_order,
+    found_payment,
+    found_run,
+    found_subscription,
+)
 from ledger.usecases.look_up import LookUp
 
 MOST_FOUND = 50
@@ -56,51 +69,6 @@ MOST_RECEIPTS = 25
 """How many receipts of a customer are read to learn whose the customer is."""
 _LONGEST = 200
 """Of a text that can be an id here: a longer one is part of no key."""
-
-
-class FoundKind(StrEnum):
-    """What was found."""
-
-    ACCOUNT = "account"
-    ORDER = "order"
-    PAYMENT = "payment"
-    SUBSCRIPTION = "subscription"
-    CUSTOMER = "customer"
-    REFUND = "refund"
-    DISPUTE = "dispute"
-    CREDIT = "credit"
-    REFUND_CASE = "refund_case"
-    DECLARATION = "declaration"
-    INCIDENT = "incident"
-    RUN = "run"
-    EVENT = "event"
-    PARKED_EVENT = "parked_event"
-
-
-class GoTo(StrEnum):
-    """Where to look further."""
-
-    ACCOUNT = "account"
-    CASE = "case"
-    PARKED = "parked"
-    DECLARATION = "declaration"
-    INCIDENT = "incident"
-    WHY = "why"
-
-
-@record(frozen=True, kw_only=True)
-class Found:
-    """One thing that was found."""
-
-    kind: FoundKind
-    found_id: str
-    matched: str  # what of the search it has; never an address
-    account_id: AccountId | None  # None: it is not known whose it is
-    summary: str
-    at: datetime | None = None
-    amount: Money | None = None
-    go_to: GoTo = GoTo.ACCOUNT
-    go_to_id: str = ""  # empty: the account
 
 
 @record(frozen=True)
@@ -159,11 +127,11 @@ def _of_amount(row: IndexRow, amount: Money, stored: Snapshot, searched: Searche
     if row.kind is NameKind.PARKED:
         receipt = stored.receipts.get(parked_name_of(row))
         if receipt and receipt.parked_reason and amount in (names := searched.names_in(receipt)).amounts:
-            yield _event(receipt, matched, replace(names, amounts=(amount,)))
+            yield found_event(receipt, matched, replace(names, amounts=(amount,)))
         return
     for home in stored.homes_of(row.payment_id) if row.payment_id else ():
         if home.payment and (home.payment.paid_minor, home.payment.currency) == (amount.amount_minor, amount.currency):
-            yield _payment(home, matched)
+            yield found_payment(home, matched)
 
 
 def _still_named(text: str, rows: Iterable[IndexRow], searched: Searched) -> list[Receipt]:
@@ -217,45 +185,23 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
         look_up.once(Keys(payments=frozenset(targets), fulfilment_keys=of_orders))
         stored = look_up.known
     if account := stored.accounts.get(AccountId(text)):
-        yield _account(account.account_id, text, "Account")
+        yield found_account(account.account_id, text, "Account")
     for order_id in {text, *orders.values()}:
-        yield from _order(order_id, text, stored)
+        key = stored.fulfilment_keys.get(f"order/{order_id}")
+        if key and key.terms:
+            yield found_order(key.terms, text, is_paid=bool(key.payment_ids))
     for name in names:
-        yield from (_payment(home, text) for home in stored.homes_of(PaymentId(name)))
+        yield from (found_payment(home, text) for home in stored.homes_of(PaymentId(name)))
         if subscription := stored.subscriptions.get(name):
-            yield Found(
-                kind=FoundKind.SUBSCRIPTION,
-                found_id=subscription.subscription_id,
-                matched=text,
-                account_id=subscription.account_id,
-                at=subscription.at,
-                summary=f"Subscription to {subscription.product_id or 'an unknown plan'}: {subscription.status}",
-            )
+            yield found_subscription(subscription, text)
         if receipt := stored.receipts.get((name, name.partition(":")[2])):
-            yield _event(receipt, text, searched.names_in(receipt))
+            yield found_event(receipt, text, searched.names_in(receipt))
     if case := stored.document(pointer, CasePointer):
-        yield Found(
-            kind=FoundKind.REFUND_CASE,
-            found_id=case.case_id,
-            matched=text,
-            account_id=case.account_id,
-            summary="Refund case",
-            go_to=GoTo.CASE,
-            go_to_id=case.case_id,
-        )
+        yield found_case(case, text)
     if declaration := stored.document(declared, Declaration):
-        yield _declaration(declaration, text)
+        yield found_declaration(declaration, text)
     if incident := stored.document(failures, Incident):
-        yield Found(
-            kind=FoundKind.INCIDENT,
-            found_id=incident.incident_id,
-            matched=text,
-            account_id=None,
-            at=incident.begun_at,
-            summary=f"Incident: {incident.state}, {incident.given:,} credits given",
-            go_to=GoTo.INCIDENT,
-            go_to_id=incident.incident_id,
-        )
+        yield found_incident(incident, text)
 
 
 def _by_index(text: str, searched: Searched) -> Iterator[Found]:
@@ -273,46 +219,23 @@ def _by_index(text: str, searched: Searched) -> Iterator[Found]:
         stored = look_up.known
     for row in rows:
         if row.kind is NameKind.RUN and row.account_id:
-            yield Found(
-                kind=FoundKind.RUN,
-                found_id=row.subject,
-                matched=text,
-                account_id=row.account_id,
-                summary="Run that failed",
-                go_to=GoTo.WHY,
-                go_to_id=row.subject,
-            )
+            yield found_run(row.subject, row.account_id, text)
         for home in stored.homes_of(row.payment_id) if row.payment_id else ():
             yield from _named(row, home, text)
     for receipt in _still_named(text, (row for row in named if row.kind is NameKind.PARKED), searched):
-        yield _event(receipt, text, searched.names_in(receipt))
+        yield found_event(receipt, text, searched.names_in(receipt))
 
 
 def _named(row: IndexRow, home: Purchase, text: str) -> Iterator[Found]:
     """Yield what a row leads to, if the purchase has it."""
     if row.kind is NameKind.INVOICE:
-        yield _payment(home, text)
+        yield found_payment(home, text)
         return
     kinds = {NameKind.REFUND: FoundKind.REFUND, NameKind.DISPUTE: FoundKind.DISPUTE, NameKind.CREDIT: FoundKind.CREDIT}
     ids = ("refund_id", "dispute_id", "adjustment_id", "credit_id")
     for fact in home.facts.values():
         if row.kind in kinds and row.name in {getattr(fact, name, None) for name in ids}:
-            kind = kinds[row.kind]
-            amount_minor, currency = getattr(fact, "amount_minor", None), getattr(fact, "currency", "")
-            money = Money(amount_minor=amount_minor, currency=currency) if amount_minor is not None else None
-            figure = f" of {format_amount(amount_minor, currency)}" if amount_minor is not None and currency else ""
-            state = getattr(fact, "state", None)
-            yield Found(
-                kind=kind,
-                found_id=row.subject,
-                matched=text,
-                account_id=home.account_id,
-                at=fact.at,
-                amount=money,
-                summary=f"{kind.capitalize()}{figure}{f': {state}' if state else ''}, of {home.payment_id}",
-                go_to=GoTo.ACCOUNT if home.account_id else GoTo.WHY,
-                go_to_id=home.account_id or str(home.payment_id),
-            )
+            yield found_fact(kinds[row.kind], row.subject, fact, home, text)
             return
 
 
@@ -323,22 +246,9 @@ def _by_customer(names: list[str], store: Store) -> Iterator[Found]:
         own = [receipt for receipt in receipts if receipt.customer_id == name]
         accounts = sorted({receipt.account_id for receipt in own if receipt.account_id})
         for account_id in accounts:
-            yield _customer(name, account_id, "Customer at the provider")
+            yield found_customer(name, account_id, "Customer at the provider")
         if own and not accounts:
-            yield _customer(name, None, "Customer at the provider: it is not known whose. See its parked events")
-
-
-def _customer(name: str, account_id: AccountId | None, summary: str) -> Found:
-    go_to = GoTo.ACCOUNT if account_id else GoTo.WHY
-    return Found(
-        kind=FoundKind.CUSTOMER,
-        found_id=name,
-        matched=name,
-        account_id=account_id,
-        summary=summary,
-        go_to=go_to,
-        go_to_id=account_id or name,
-    )
+            yield found_customer(name, None, "Customer at the provider: it is not known whose. See its parked events")
 
 
 def _by_address(text: str, searched: Searched) -> Iterator[Found]:
@@ -354,103 +264,13 @@ def _by_address(text: str, searched: Searched) -> Iterator[Found]:
         contact = stored.document(key, Contact)
         is_current = contact and hash_of_address(contact.email, searched.address_key()) == hashed
         words = "Account with this e-mail address" if is_current else "Account that had this e-mail address before"
-        yield _account(account_id, matched, words)
+        yield found_account(account_id, matched, words)
     for receipt in _still_named(text, islice(store.named(hashed, NameKind.PARKED), MOST_ROWS), searched):
-        yield _event(receipt, matched, searched.names_in(receipt))
+        yield found_event(receipt, matched, searched.names_in(receipt))
     given = [one for key in declared if (one := stored.document(key, Declaration))]
     for declaration in sorted(given, key=lambda one: one.declared_at, reverse=True):
         if hash_of_address(declaration.submission.email, searched.address_key()) == hashed:
-            yield _declaration(declaration, matched)
-
-
-def _declaration(declaration: Declaration, matched: str) -> Found:
-    return Found(
-        kind=FoundKind.DECLARATION,
-        found_id=declaration.declaration_id,
-        matched=matched,
-        account_id=declaration.account_id,
-        at=declaration.declared_at,
-        summary=f"Declaration without a login: {declaration.state}",
-        go_to=GoTo.DECLARATION,
-        go_to_id=declaration.declaration_id,
-    )
-
-
-def _account(account_id: AccountId, matched: str, summary: str) -> Found:
-    return Found(
-        kind=FoundKind.ACCOUNT,
-        found_id=account_id,
-        matched=matched,
-        account_id=account_id,
-        summary=summary,
-        go_to_id=account_id,
-    )
-
-
-def _order(order_id: str, matched: str, stored: Snapshot) -> Iterator[Found]:
-    key = stored.fulfilment_keys.get(f"order/{order_id}")
-    terms = key.terms if key else None
-    if key and terms:
-        state = "paid" if key.payment_ids else "not paid"
-        yield Found(
-            kind=FoundKind.ORDER,
-            found_id=terms.order_id,
-            matched=matched,
-            account_id=terms.account_id,
-            at=terms.made_at,
-            amount=Money(amount_minor=terms.price_minor, currency=terms.currency),
-            summary=f"Order of {terms.product_id} through {terms.provider}: {state}",
-        )
-
-
-def _payment(home: Purchase, matched: str) -> Found:
-    payment = home.payment
-    if payment is None:
-        return Found(
-            kind=FoundKind.PAYMENT,
-            found_id=home.payment_id,
-            matched=matched,
-            account_id=None,
-            at=home.waits_since,
-            summary="Facts that wait for this payment: it was not reported",
-            go_to=GoTo.WHY,
-            go_to_id=home.payment_id,
-        )
-    return Found(
-        kind=FoundKind.PAYMENT,
-        found_id=payment.payment_id,
-        matched=matched,
-        account_id=payment.account_id,
-        at=payment.at,
-        amount=Money(amount_minor=payment.paid_minor, currency=payment.currency),
-        summary=f"Payment of {format_amount(payment.paid_minor, payment.currency)}"
-        + (f" for {payment.fulfilment_key}" if payment.fulfilment_key else "")
-        + (f", invoice {payment.invoice_number}" if payment.invoice_number else ""),
-    )
-
-
-def _event(receipt: Receipt, matched: str, names: EventNames) -> Found:
-    """Return an event as it stands: still parked, or what became of it."""
-    reason, is_dismissed = receipt.parked_reason, receipt.detail.startswith(DISMISSED)
-    amount = names.amounts[0] if len(names.amounts) == 1 else None
-    summary = f"Event {receipt.event_type}: {'dismissed' if is_dismissed else receipt.outcome}"
-    if reason:
-        of = f" of {format_amount(amount.amount_minor, amount.currency)}" if amount else ""
-        numbers = f", invoice {', '.join(names.numbers)}" if names.numbers else ""
-        state = "Muted event" if receipt.muted_by else "Parked event"
-        summary = f"{state} {receipt.event_type}{of}{numbers}: {in_words(reason)}"
-    has_page = bool(reason) or is_dismissed
-    return Found(
-        kind=FoundKind.PARKED_EVENT if reason else FoundKind.EVENT,
-        found_id=receipt.cause,
-        matched=matched,
-        account_id=receipt.account_id,
-        at=receipt.occurred_at,
-        amount=amount,
-        summary=summary,
-        go_to=GoTo.PARKED if has_page else GoTo.WHY,
-        go_to_id="~".join(receipt.name) if has_page else receipt.cause,
-    )
+            yield found_declaration(declaration, matched)
 
 
 def _provider_and_id(name: str) -> tuple[str, str]:

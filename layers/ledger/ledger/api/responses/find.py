@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ledger.api.providers import EXAMPLE_PAYMENT_ID
 from ledger.api.responses.model import Money, ResponseModel
-from ledger.usecases.find_records import Found, FoundKind, GoTo
+from ledger.usecases.found import Found, FoundKind, GoTo
 
 
 class GoResponse(ResponseModel):

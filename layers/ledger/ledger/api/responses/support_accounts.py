@@ -24,7 +24,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.refunds import returned_minor
 from ledger.usecases.chain import Line
 from ledger.usecases.explain_chain import Chain
-from ledger.usecases.find_records import GoTo
+from ledger.usecases.found import GoTo
 from ledger.usecases.locks import LockedOrder
 from ledger.usecases.timeline import LineKind, TimelineLine
 
