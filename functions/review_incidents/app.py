@@ -60,7 +60,7 @@ def list_failed_runs(since: Since, until: Until, limit: PageSize = 50, after: Pa
     listing = Listing("support", f"runs that failed from {since.isoformat()} to {until.isoformat()}")
     name, number = listing.opened(after)
     found = preview(since, until, frozenset({person.account_id}), here.store, now=here.now())
-    behind = [one for one in found.accounts if name is None or (-one.replaceable, one.account_id) > (-number, name)]
+    behind = [one for one in found.accounts if name is None or one.place > (-number, name)]
     last = behind[limit - 1] if len(behind) > limit else None
     return FailedRunsPage(
         runs=found.runs,

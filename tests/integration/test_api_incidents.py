@@ -62,6 +62,17 @@ def test_what_failed_is_shown_by_account_and_replaced_once(world: World, span: d
     assert (again["to_give"], again["replaced_runs"]) == (0, 3)
 
 
+def test_each_account_is_on_one_page_whatever_is_left_to_replace(world: World) -> None:
+    """Of accounts with as much to replace, the one whose failures had cost more is not the first."""
+    span = outage(world, (ADA, 7), (BOB, 40))
+    begun = world.sam.post("/support/incidents", wanted(span, 47), key=new_key()).json
+    job.lambda_handler(delivered(IncidentBegun(incident_id=begun["incident_id"])), None)
+    first = world.sam.get("/support/failed-runs", query={**span, "limit": 1}).json
+    rest = world.sam.get("/support/failed-runs", query={**span, "after": first["next"]}).json
+    assert [one["account_id"] for one in first["accounts"] + rest["accounts"]] == [ADA, BOB]
+    assert (first["accounts_in_all"], rest["next"]) == (2, None)
+
+
 def test_the_preview_names_cases_about_the_same_failures(world: World, span: dict[str, str]) -> None:
     """A technical problem that is open, or that was made good with credits since: the person judges what is twice."""
     case_id = ask(world.ada, ADAS).json["case_id"]

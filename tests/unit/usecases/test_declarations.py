@@ -1,7 +1,7 @@
 """Withdrawals and cancellations without a login: nobody fails, and nobody ends a stranger's contract."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -199,6 +199,24 @@ def test_a_form_that_is_sent_twice_is_one_declaration_and_another_content_anothe
     other = submit(replace(WITHDRAWAL, contract="the other one"), "form", store, now=at(62))
     assert other.declaration_id != first.declaration_id
     assert submit(WITHDRAWAL, "another form", store, now=at(62)).declaration_id != first.declaration_id
+
+
+_HOW_IT_WAS_SENT = {"language", "statement", "channel", "source"}
+"""What does not tell two contents apart. The statement is written from the other fields."""
+_OTHER: dict[str, object] = {
+    "kind": DeclarationKind.CANCELLATION,
+    "is_extraordinary": True,
+    "ends_on": date(2026, 12, 1),
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Submission)])
+def test_each_field_of_the_content_tells_two_declarations_apart(store: FakeStore, name: str) -> None:
+    """Who withdraws from another part of the contract, by the same form, has declared something else."""
+    other = Channel.API if name == "channel" else _OTHER.get(name, "another one")
+    first = submit(WITHDRAWAL, "form", store, now=at(60))
+    again = submit(replace(WITHDRAWAL, **{name: other}), "form", store, now=at(61))  # type: ignore[arg-type]
+    assert (again.declaration_id == first.declaration_id) == (name in _HOW_IT_WAS_SENT)
 
 
 def test_an_incomplete_form_keeps_the_time_of_its_first_sending(store: FakeStore) -> None:

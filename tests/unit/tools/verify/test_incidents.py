@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut
 from ledger.domain.runs import FailedRun
 from tools.testing.builders import ADA, LATER
@@ -91,6 +92,17 @@ def without_act(whole: World) -> str:
     return incident_id
 
 
+def above_its_sum(whole: World) -> str:
+    """It was begun for less than it gave, and its act says the same."""
+    incident_id = with_incident(whole, credits=4)
+    put(
+        whole,
+        one((act for _, act in whole.audit_records), action=AuditAction.REPLACE_RUNS, subject=incident_id),
+        amount=4,
+    )
+    return incident_id
+
+
 def without_rows(whole: World, kind: str) -> str:
     """The incident that runs is not in a list."""
     running = one(whole.incidents.values(), state=IncidentState.RUNNING)
@@ -129,6 +141,7 @@ _EACH: list[tuple[Rule, Fault]] = [
     (carried_out, Fault("more runs", "made_good", lambda w: with_incident(w, runs=2), ("{}",))),
     (carried_out, Fault("more credits", "made_good", lambda w: with_incident(w, given=4), ("{}",))),
     (carried_out, Fault("a smaller sum", "made_good", lambda w: with_incident(w, credits=4), ("{}",))),
+    (carried_out, Fault("more than was agreed", "made_good", above_its_sum, ("{}",))),
     (carried_out, Fault("another reason", "made_good", lambda w: with_incident(w, reason="Other."), ("{}",))),
     (carried_out, Fault("another person", "made_good", lambda w: with_incident(w, begun_by="kim"), ("{}",))),
     (carried_out, Fault("it has no end", "made_good", lambda w: with_incident(w, ended_at=None), ("{}",))),

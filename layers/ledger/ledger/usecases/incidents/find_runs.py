@@ -43,6 +43,14 @@ class AccountFailures:
     replaceable: int = 0  # credits that are left to replace, whether or not it is left out
     left_out: LeftOut | None = None
 
+    @property
+    def place(self) -> tuple[int, AccountId]:
+        """Return where it is in the order of a preview: those with most to replace first, of equal ones by their ids.
+
+        A page ends at such a place, so nothing else may count.
+        """
+        return (-self.replaceable, self.account_id)
+
 
 @record(frozen=True)
 class Preview:
@@ -109,8 +117,7 @@ def preview(since: datetime, until: datetime, actors: frozenset[str], store: Sto
     for names in _batches(list(found.by_account)):
         stored |= store.read(Keys(accounts=frozenset(names)))
     accounts = [_failures(name, keys, actors, stored) for name, keys in found.by_account.items()]
-    accounts.sort(key=lambda one: (-one.replaceable, -one.credits, one.account_id))
-    return Preview(tuple(accounts), found.cut_at)
+    return Preview(tuple(sorted(accounts, key=lambda one: one.place)), found.cut_at)
 
 
 def cases_beside(account_id: AccountId, since: datetime, store: Store) -> list[RefundCase]:
