@@ -371,6 +371,22 @@ def withdrawn_again() -> FakeStore:
     return store
 
 
+def withdrawn_early() -> FakeStore:
+    """A withdrawal from an order that was paid three times a moment ago.
+
+    The second payment was decided once its settling time was over. The third one waits for that.
+    """
+    store = FakeStore()
+    settled = ordered(store, consent=CONSENT)
+    for payment_id, minute in ((PI, 0), (SECOND, 50), (THIRD, 58)):
+        record_events(store, paid(replace(settled, payment_id=payment_id, at=at(minute))), now=at(minute))
+    claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    confirm_withdrawal(ADA, request_refund(store, claim, minute=59).case_id, store, POLICY, now=at(60))
+    for minute in (61, 66):
+        decide_deferred(store, POLICY, now=at(minute))
+    return store
+
+
 def withdrawn() -> FakeStore:
     """A withdrawal from a subscription whose credits are used up: nothing is refunded, and its renewals stop.
 
@@ -1009,7 +1025,17 @@ def warned() -> FakeStore:
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, agreed, declared),
+    *(
+        refunded_in_parts,
+        drawn_in_parts,
+        expired_later,
+        withdrawn,
+        withdrawn_early,
+        withdrawn_again,
+        undecided,
+        agreed,
+        declared,
+    ),
     *(locked, informed_late, unlocked, by_two, documented, taxed, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,

@@ -144,8 +144,14 @@ def _found_by_law(case: RefundCase) -> bool:
 
 
 def _times_of_standing(case: RefundCase) -> list[datetime]:
-    """Return when a withdrawal began to stand, and when it no longer did, in turns. It does not before its decision."""
-    times: list[datetime] = []
+    """Return when a withdrawal began to stand, and when it no longer did, in turns.
+
+    It does not before its decision, but one that was opened by its contract's may have waited for that.
+    """
+    first = case.history[0] if case.history else None
+    was_requested = (first.from_state if first else case.state) is CaseState.REQUESTED
+    has_waited = first is None or case.opened_at < first.at
+    times = [case.opened_at] if case.contract_case_id and was_requested and has_waited else []
     for change in case.history:
         stands = change.to_state not in _ENDED_WITHDRAWALS
         if stands != bool(len(times) % 2):

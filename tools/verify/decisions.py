@@ -85,7 +85,9 @@ def _is_without_gap(case: RefundCase) -> bool:
     history = case.history
     first = CaseState.REQUESTED if case.confirmed_at is None else CaseState.DECLARED
     if not history:
-        return case.state in {CaseState.DECLARED, CaseState.REQUESTED} and case.confirmed_at is None
+        is_of_contract = case.contract_case_id is not None and case.state is CaseState.REQUESTED
+        is_first = case.state in {CaseState.DECLARED, CaseState.REQUESTED}
+        return is_first and (is_of_contract or case.confirmed_at is None)
     if case.contract_case_id:
         first = history[0].from_state  # it was declared by itself before, or is opened by the contract's withdrawal
     states = [first, *(change.to_state for change in history)]

@@ -45,6 +45,11 @@ def case(whole: World, state: CaseState) -> RefundCase:
     return one(whole.cases.values(), state=state)
 
 
+def of_payment(whole: World, payment_id: str) -> RefundCase:
+    """The case of a payment."""
+    return one(whole.cases.values(), payment_id=payment_id)
+
+
 def decided(whole: World, known: RefundCase, **changes: object) -> RefundCase:
     """A case with these changes to its decision."""
     if known.decision is None:
@@ -219,6 +224,56 @@ def refund_of(whole: World, state: CaseState, becomes: RefundState) -> RefundCas
 
 FAULTS: dict[Rule, list[Fault]] = {
     withdrawn: [
+        *(
+            Fault(
+                f"{what} that waited stands from another time on",
+                "withdrawn_early",
+                lambda w, name=name: put_fact(w, f"withdrawal:{of_payment(w, name).case_id}", at=LATER),
+                ("{0.case_id}",),
+            )
+            for name, what in (
+                ("stripe:pi_2", "a withdrawal of a contract's payment"),
+                ("stripe:pi_3", "one of a payment"),
+            )
+        ),
+        Fault(
+            "a withdrawal of a contract's payment that waits does not stand",
+            "withdrawn_early",
+            lambda w: drop_fact(w, f"withdrawal:{of_payment(w, 'stripe:pi_3').case_id}"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal that nobody reached by its contract stands before its decision",
+            "withdrawn_early",
+            lambda w: put(w, of_payment(w, "stripe:pi_2"), contract_case_id=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "one that was declared stands before its decision",
+            "withdrawn_early",
+            lambda w: put(
+                w,
+                of_payment(w, "stripe:pi_2"),
+                history=(replace(of_payment(w, "stripe:pi_2").history[0], from_state=CaseState.DECLARED),),
+            ),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "what was decided when it was opened has no time before that",
+            "withdrawn_early",
+            lambda w: put(
+                w,
+                of_payment(w, "stripe:pi_2"),
+                history=(
+                    replace(
+                        of_payment(w, "stripe:pi_2").history[0],
+                        at=of_payment(w, "stripe:pi_2").opened_at,
+                        to_state=CaseState.DECLINED,
+                    ),
+                ),
+            ),
+            ("{0.case_id}",),
+        ),
         Fault(
             "a withdrawal that waits for a person stands no longer",
             "undecided",

@@ -195,6 +195,18 @@ SAM = {"decided_by": "sam"}
 
 FAULTS: dict[Rule, list[Fault]] = {
     histories: [
+        Fault(
+            "a confirmed one of no contract waits without a step",
+            "withdrawn_early",
+            lambda w: put(w, one(w.cases.values(), state=CaseState.REQUESTED), contract_case_id=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a confirmed one of a contract is declared",
+            "withdrawn_early",
+            lambda w: put(w, one(w.cases.values(), state=CaseState.REQUESTED), state=CaseState.DECLARED),
+            ("{0.case_id}",),
+        ),
         *(
             Fault(
                 f"{state} is not on record",
