@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.config import Config
 from ledger.domain import catalogue
+from ledger.providers.registry import PROVIDERS
 from tests.unit.tools.template_parts import FUNCTIONS, GLOBALS, RESOURCES, TEMPLATE
 
 STATED = {"JwtIssuer", "JwtAudience", "AllowedOrigin", "SuccessUrl", "CancelUrl"}
@@ -16,6 +19,8 @@ CLOUDWATCH_DAYS = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731
 """For how many days a log group can store its lines, among others."""
 DAYS_OF_A_CASE = 14 + 14
 """By law a contract can be withdrawn from for two weeks, and the refund may take two more."""
+TYPED = st.characters(min_codepoint=32, max_codepoint=126)
+"""What somebody types into a parameter."""
 UNLIKE_THE_CODE = {"LOW_BALANCE": "a run without this setting, on a developer's machine, sends no reminders"}
 
 _FILE = (
@@ -54,6 +59,10 @@ PARAMETERS = {
     "ReceiptsIdentityArn": _IDENTITY,
     "MailsReplyTo": (["support@example.com"], ["", "support", "Support <support@example.com>"]),
     "PublicUrl": (["", "https://billing.example.com"], ["billing.example.com"]),
+    "Muted": (
+        ["", "stripe:metadata.app=newsletter, paddle:custom_data.app=a b", "stripe:event.account=acct_1,"],
+        ["newsletter", "other:a=b", "stripe:a", "stripe:a=", "stripe:=b", "stripe:a..b=c", "stripe:event=b"],
+    ),
     "StripeAccountId": (["", "acct_1A2b"], ["1A2b", "acct_", "acct_1 "]),
 }
 
@@ -70,6 +79,36 @@ def test_a_parameter_refuses_what_the_code_can_not_use(name: str) -> None:
     pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
     assert all(re.fullmatch(pattern, value) for value in good)
     assert not any(re.fullmatch(pattern, value) for value in bad)
+
+
+def config(**variables: str) -> Config:
+    """Read the settings of a function that is told these, and its table."""
+    return Config.of({"TABLE_NAME": "ledger"} | variables)
+
+
+def told() -> Iterator[tuple[str, str]]:
+    """Yield the variables that functions are told, each with its parameter."""
+    for environment in (GLOBALS["Environment"], *(function["Environment"] for function in FUNCTIONS.values())):
+        for variable, value in environment["Variables"].items():
+            if isinstance(value, dict) and value.get("Ref") in TEMPLATE["Parameters"]:
+                yield variable, value["Ref"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), sorted({one for one in told() if "AllowedPattern" in TEMPLATE["Parameters"][one[1]]})
+)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_the_code_can_read_whatever_a_parameter_accepts(variable: str, name: str, data: st.DataObject) -> None:
+    """Else every function would fail at its first request, long after the deployment."""
+    pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
+    assert config(**{variable: data.draw(st.from_regex(pattern, fullmatch=True, alphabet=TYPED))})
+
+
+def test_each_provider_can_have_objects_that_are_muted() -> None:
+    """The pattern names the providers: a new one is to be in it."""
+    for provider in PROVIDERS:
+        assert accepts(TEMPLATE["Parameters"]["Muted"], f"{provider}:metadata.app=newsletter")
 
 
 def test_every_parameter_says_what_it_is_and_no_switch_takes_any_text() -> None:
@@ -137,19 +176,6 @@ def test_a_number_has_limits_that_can_be_kept() -> None:
         assert config(LOW_BALANCE=str(most)).low_balance == most
 
 
-def config(**variables: str) -> Config:
-    """Read the settings of a function that is told these, and its table."""
-    return Config.of({"TABLE_NAME": "ledger"} | variables)
-
-
-def told() -> Iterator[tuple[str, str]]:
-    """Yield the variables that functions are told, each with its parameter."""
-    for environment in (GLOBALS["Environment"], *(function["Environment"] for function in FUNCTIONS.values())):
-        for variable, value in environment["Variables"].items():
-            if isinstance(value, dict) and value.get("Ref") in TEMPLATE["Parameters"]:
-                yield variable, value["Ref"]
-
-
 def test_a_default_is_what_the_code_does_without_the_setting() -> None:
     """A local run, and a function that is not told the setting, do the same as a deployment that says nothing."""
     seen = set()
@@ -181,8 +207,8 @@ def conditions_of_values(node: Any) -> Iterator[tuple[str, Any, Any]]:
 def test_a_parameter_is_used_where_it_is_set() -> None:
     """Where it is empty, what stands for it is used. The other way round a value would be empty, or be ignored."""
     chosen = set()
-    for condition, given, other in conditions_of_values([RESOURCES, TEMPLATE["Globals"], TEMPLATE["Outputs"]]):
-        for value, is_set in ((given, True), (other, False)):
+    for condition, one, other in conditions_of_values([RESOURCES, TEMPLATE["Globals"], TEMPLATE["Outputs"]]):
+        for value, is_set in ((one, True), (other, False)):
             match value:
                 case {"Ref": name} if TEMPLATE["Parameters"].get(name, {}).get("Default") == "":
                     is_empty = {"Fn::Equals": [{"Ref": name}, ""]}
