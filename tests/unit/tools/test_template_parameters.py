@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.config import Config
@@ -97,7 +97,7 @@ def told() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("variable", "name"), sorted({one for one in told() if "AllowedPattern" in TEMPLATE["Parameters"][one[1]]})
 )
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 @given(data=st.data())
 def test_the_code_can_read_whatever_a_parameter_accepts(variable: str, name: str, data: st.DataObject) -> None:
     """Else every function would fail at its first request, long after the deployment."""
