@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -302,6 +302,24 @@ def test_more_runs_than_one_incident_takes_are_never_cut_silently(
     with pytest.raises(InvalidRequest, match="Make several incidents"):
         begun(any_store, 42, "k2")
     assert replace_runs(incident.incident_id, any_store, now=at(91)).is_cut
+    sound(any_store)
+
+
+def test_several_incidents_take_what_is_too_much_for_one(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one until the time that the refusal names, the next one from the cut on: no run is in both or none."""
+    monkeypatch.setattr(finding, "MOST_RUNS", 2)
+    with_account(any_store)
+    for run_id, credits_, minute in (("run_1", 30, 30), ("run_2", 5, 40), ("run_3", 7, 40)):
+        failed(any_store, run_id, credits_, minute=minute)
+    shown = looked_at(any_store)
+    assert (shown.cut_at, shown.runs, shown.to_give) == (at(40), 1, 30)
+    with pytest.raises(InvalidRequest) as refused:
+        begun(any_store, 42)
+    until = datetime.fromisoformat(str(refused.value).removesuffix(".").rpartition(" ")[2])
+    first = begin_incident(replace(wanted(30), until=until), any_store, now=NOW)
+    second = begin_incident(replace(wanted(12, "k2"), since=at(40)), any_store, now=NOW)
+    done = [replace_runs(one.incident_id, any_store, now=at(91)) for one in (first, second)]
+    assert [(one.runs, one.given, one.is_cut) for one in done] == [(1, 30, False), (2, 12, False)]
     sound(any_store)
 
 

@@ -179,8 +179,9 @@ def test_a_try_is_on_record_once_under_its_key_whether_it_books_or_not(any_store
     assert {(one.outcome, one.account_id) for one in (first, again, late)} == {(RecordOutcome.BOOKED, ADA)}
     assert [actor for _, actor, _ in acts(any_store, name)] == ["kim", "sam"]
     assert balance(any_store) == 2000
-    with pytest.raises(IdempotencyKeyReused):
-        replay_parked(tried(name, "key_2", reason="Another one."), any_store, lambda _: known, now=at(35))
+    for other in (tried(name, "key_2", reason="Another one.", actor="kim"), tried(name, "key_2")):
+        with pytest.raises(IdempotencyKeyReused):
+            replay_parked(other, any_store, lambda _: known, now=at(35))
 
 
 def test_a_try_that_stopped_after_its_record_is_carried_out_by_the_next_click(any_store: Store) -> None:

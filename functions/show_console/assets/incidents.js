@@ -109,7 +109,7 @@ function preview(shown, accounts, replace) {
   }
   return html`<section aria-labelledby="found"><div class="head section"><h2 id="found" tabindex="-1">What failed</h2>
       <button type="button" class="button accent" data-draft=${nameOf(shown.span)} ?disabled=${!shown.to_give || shown.cut_at} @click=${replace}>${shown.to_give ? `Replace ${credits(shown.to_give)}…` : "Nothing to replace"}</button></div>
-    ${shown.cut_at ? html`<div class="problem" role="alert"><p class="problem-title">More runs failed than one incident takes</p><p>Those from ${time(shown.cut_at)} on are in no figure. Make several incidents of this time: the first one until then.</p></div>` : nothing}
+    ${shown.cut_at ? html`<div class="problem" role="alert"><p class="problem-title">More runs failed than one incident takes</p><p>Those from ${time(shown.cut_at)} on are in no figure. Make several incidents of this time: the first one until shortly before.</p></div>` : nothing}
     <dl class="tiles"><div><dt>Failed runs</dt><dd>${number(shown.runs)}</dd></div>
       <div><dt>Accounts</dt><dd>${number(shown.accounts_in_all)}</dd></div>
       <div><dt>Credits they had cost</dt><dd>${number(shown.credits)}</dd></div>

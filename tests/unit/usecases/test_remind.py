@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +18,10 @@ from ledger.domain.mails import MailKind
 from ledger.domain.orders import Order
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.policy import reminders
+from ledger.policy.reminders import RunningPlan
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import WatchedPlan, contact_key
-from ledger.usecases.remind import look_at, remind_customers
+from ledger.usecases.remind import look_at, price_change, remind_customers
 from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.sweep import Pace
 from tests.contract.test_orders_terms import ADA, Shop
@@ -194,6 +195,26 @@ def test_a_new_price_that_comes_too_late_is_announced_for_the_charge_after_the_n
     assert listed == [("price_change", "late_price_change")]
     assert ada.mailed(ORDERED + 58 * DAY) == ["A new price for Creator Monthly"]
     assert "for the first time on 10 February 2027" in ada.text
+
+
+@pytest.mark.parametrize(
+    ("months", "charge_at", "first"),
+    [
+        (1, datetime(2027, 1, 10, 9, tzinfo=UTC), date(2027, 2, 10)),
+        (1, datetime(2027, 1, 31, 9, tzinfo=UTC), date(2027, 2, 28)),
+        (3, datetime(2027, 1, 10, 9, tzinfo=UTC), date(2027, 4, 10)),
+        (12, datetime(2027, 1, 10, 9, tzinfo=UTC), date(2028, 1, 10)),
+    ],
+)
+def test_the_charge_after_the_next_one_is_a_whole_period_later(months: int, charge_at: datetime, first: date) -> None:
+    """A customer who pays once a year is not told of a charge next month."""
+    order = Customer().orders()
+    plan = RunningPlan(country="DE", ordered_at=ORDERED, charge_at=charge_at, period_months=months, is_trial=False)
+    change = price_change(
+        order, plan, sold(1900, f"{charge_at:%Y-%m-%d}T00:00:00Z"), reminders.load(), charge_at - 8 * DAY
+    )
+    assert change
+    assert (change.first_charge, change.is_late) == (first, True)
 
 
 @pytest.mark.parametrize("status", [SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE])

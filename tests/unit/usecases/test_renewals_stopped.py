@@ -203,14 +203,26 @@ def test_a_dispute_that_was_won_meanwhile_stops_nothing() -> None:
     assert (stops(store), provider.calls) == ([], [])
 
 
+def known_as(status: SubscriptionStatus) -> Event:
+    """The event that says in which state the subscription is."""
+    event = event_of(names=(), minute=40)
+    subscription = Subscription(
+        subscription_id=SUBSCRIPTION, status=status, at=event.at, cause=event.cause, account_id=ADA
+    )
+    return replace(event, subscription=subscription, owner=Owner(account_id=ADA))
+
+
+@pytest.mark.parametrize("status", [one for one in SubscriptionStatus if one is not SubscriptionStatus.ENDED])
+def test_a_subscription_that_may_go_on_is_stopped_in_whatever_state_it_is(status: SubscriptionStatus) -> None:
+    """One that is past due, paused or on trial can be charged again."""
+    store = after(PAID, LOST, known_as(status))
+    assert carry_out(store, provider := FakeProvider()) == [StopResult.STOPPED]
+    assert (stops(store), len(provider.calls)) == ([], 1)
+
+
 def test_a_subscription_that_has_ended_is_not_stopped() -> None:
     """Its end was received."""
-    event = event_of(names=(), minute=40)
-    ended = Subscription(
-        subscription_id=SUBSCRIPTION, status=SubscriptionStatus.ENDED, at=event.at, cause=event.cause, account_id=ADA
-    )
-    event = replace(event, subscription=ended, owner=Owner(account_id=ADA))
-    store = after(PAID, LOST, event)
+    store = after(PAID, LOST, known_as(SubscriptionStatus.ENDED))
     assert carry_out(store, provider := FakeProvider()) == [StopResult.NOT_NEEDED]
     assert (stops(store), provider.calls) == ([], [])
 

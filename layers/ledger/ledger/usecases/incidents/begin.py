@@ -6,7 +6,7 @@ Within the limits of its person it begins at once, above them when a second pers
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import IdempotencyKeyReused, IncidentChanged, InvalidRequest, NotFound
@@ -82,10 +82,11 @@ def _check_sum(request: IncidentRequest, store: Store, now: datetime) -> None:
     check_span(request.since, request.until, now, "body")
     found = preview(request.since, request.until, frozenset({request.actor}), store, now=now)
     if found.cut_at:
+        before = found.cut_at - timedelta.resolution  # an incident is about both its times
         raise InvalidRequest(
             "until",
             f"More than {MOST_RUNS:,} runs failed in this time. Make several incidents of it, the first one until "
-            f"{found.cut_at.isoformat()}.",
+            f"{before.isoformat()}.",
         )
     if found.to_give != request.credits:
         raise IncidentChanged(found.to_give)
