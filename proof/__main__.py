@@ -44,6 +44,7 @@ def parts() -> list[Part]:
                 "short histories": 1,
                 "long histories": 10,
                 "histories of money": 5,
+                "histories of decisions": 10,
                 "orders of stories": 5_000,
                 "waiting events released": 50,
             },

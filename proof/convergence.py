@@ -27,7 +27,7 @@ from ledger.domain.refund_cases import UNASKED_REASONS, RefundReason
 from proof import waits
 from proof.kinds import KINDS
 from proof.kinds.played import history_of, problem_of
-from proof.play import Notification, Play, Wrong
+from proof.play import TAX_IDS, Notification, Play, Wrong
 from proof.work import Work
 from tests.proof.test_convergence import MOST_ORDERS, meaning, play_orders
 from tools.stories import stories, with_repeats
@@ -38,10 +38,13 @@ MOST_PERMUTED = 5
 """Notifications of a history that is played in every order: 120 of them, told twice each."""
 
 HISTORIES_A_CASE, STEPS_A_HISTORY = 10, 60
+DECIDED_A_CASE = 5
+"""Histories of each kind of decision that long histories seldom come to."""
 
 _picks = st.integers(0, 6)
 _providers = st.sampled_from(("stripe", "paddle"))
 _percents = st.sampled_from((0, 1, 33, 50, 100))
+_tax_ids = st.sampled_from((*(None for _ in TAX_IDS), *TAX_IDS))
 
 
 class Life(RuleBasedStateMachine):
@@ -58,11 +61,20 @@ class Life(RuleBasedStateMachine):
         provider=_providers,
         product=st.sampled_from((*PACKS, *PLANS)),
         flags=st.integers(0, 31),
+        tax_id=_tax_ids,
+        is_business=st.sampled_from((False, False, False, True)),
         excuses_after=st.sampled_from((None, 0, 9)),
         warned_up_to_minor=st.sampled_from((0, 1500, 100_000)),
     )
     def begins(
-        self, provider: str, product: str, flags: int, excuses_after: int | None, warned_up_to_minor: int
+        self,
+        provider: str,
+        product: str,
+        flags: int,
+        tax_id: tuple[str, str] | None,
+        is_business: bool,
+        excuses_after: int | None,
+        warned_up_to_minor: int,
     ) -> None:
         """Nothing happens to somebody who buys nothing. The seller has chosen what the policy leaves to him."""
         self.play.policy = replace(
@@ -70,7 +82,7 @@ class Life(RuleBasedStateMachine):
             contacted_first_from=None if excuses_after is None else self.play.now + timedelta(days=excuses_after),
             fraud_warning_refund_up_to_minor=dict.fromkeys(("EUR", "USD"), warned_up_to_minor),
         )
-        self.play.buy(provider, [product], 1, flags=flags)
+        self.play.buy(provider, [product], 1, flags=flags, tax_id=tax_id, is_business=is_business)
 
     @rule(
         provider=_providers,
@@ -165,6 +177,11 @@ class Life(RuleBasedStateMachine):
     def run_fails(self, pick: int) -> None:
         self.play.fail(pick)
 
+    @precondition(lambda self: self.play.ours.failed)
+    @rule(hours=st.sampled_from((1, 24 * 7)))
+    def support_makes_good(self, hours: float) -> None:
+        self.play.make_good(hours)
+
     @rule()
     def lapses_are_written(self) -> None:
         self.play.expire()
@@ -189,9 +206,9 @@ class Life(RuleBasedStateMachine):
         self.play.decide(pick, percent, takes_credits=takes_credits, by_line=by_line)
 
     @precondition(lambda self: self.play.in_review)
-    @rule(pick=_picks, credits_=st.sampled_from((1, 100, 700)))
-    def person_gives_credits(self, pick: int, credits_: int) -> None:
-        self.play.give(pick, credits_)
+    @rule(pick=_picks, credits_=st.sampled_from((1, 100, 700)), is_agreed=st.booleans())
+    def person_gives_credits(self, pick: int, credits_: int, is_agreed: bool) -> None:
+        self.play.give(pick, credits_, is_agreed=is_agreed)
 
     @precondition(lambda self: self.play.store.documents)
     @rule()
@@ -328,8 +345,46 @@ def _delivered(play: Play, told: Sequence[Notification], credits_: int | None, d
     return None
 
 
+def of_a_buyer(chance: random.Random) -> Play:
+    """Play the life of a buyer who may be a business, and changes his mind. Credits are given, agreed to or not."""
+    play = Play(seed=f"{chance.random()}")
+    flags, tax_id = chance.choice((0b00001, 0b10001, 0b00011)), chance.choice((None, *TAX_IDS))
+    product, is_business = chance.choice((*PACKS, *PLANS)), chance.random() < 0.5
+    play.buy("stripe", [product], 1, flags=flags, tax_id=tax_id, is_business=is_business)
+    play.settle()
+    play.spend(chance.choice((1, 7, 250)))
+    play.ask(0, RefundReason.CHANGED_MY_MIND)
+    for is_agreed in chance.sample((False, True), 2):
+        play.tick()
+        play.give(0, chance.choice((1, 100, 700)), is_agreed=is_agreed)
+        play.hold()
+    play.settle()
+    return play
+
+
+def of_an_incident(chance: random.Random) -> Play:
+    """Play the life of a customer whose runs fail: incidents make some good, and he asks for all of them."""
+    play = Play(seed=f"{chance.random()}")
+    play.buy("stripe", [chance.choice(("pack_1000", "pack_2500"))], 1, flags=0b10000)
+    play.settle()
+    for _ in range(chance.randint(2, 4)):
+        play.spend(chance.choice((1, 50, 200)))
+        play.fail(play.runs - 1)
+        play.pass_time(chance.choice((0.3, 5, 24)))
+        if chance.random() < 0.5:
+            play.make_good(chance.choice((1, 24)))
+            play.hold()
+    play.make_good(chance.choice((1, 24)))
+    play.ask(0, RefundReason.TECHNICAL_PROBLEM)
+    if chance.random() < 0.5:
+        play.give(0, chance.choice((1, 100)), is_agreed=chance.random() < 0.5)
+        play.ask_after_gift(0, RefundReason.TECHNICAL_PROBLEM)
+    play.settle()
+    return play
+
+
 def run(work: Work) -> None:
-    """By turns: a short history, long histories, of each kind of `proof.kinds` one, a long story in every order."""
+    """By turns: a short history, long ones, of each kind of money and decisions some, a long story in every order."""
     for case in work.cases(at_least=4):
         chance = work.chance(case)
         if case % 4 == 3:
@@ -354,7 +409,18 @@ def _each_kind(work: Work, chance: random.Random) -> str | None:
         work.count("histories of money")
         if problem:
             return f"{kind.__name__.replace('_', ' ')}: {problem}"
-    return _waits(work, chance)
+    return _waits(work, chance) or _decisions(work, chance)
+
+
+def _decisions(work: Work, chance: random.Random) -> str | None:
+    for life in (of_a_buyer, of_an_incident):
+        for _ in range(DECIDED_A_CASE):
+            try:
+                life(chance)
+            except Wrong as problem:
+                return f"{life.__name__.replace('_', ' ')}: {problem}"
+            work.count("histories of decisions")
+    return None
 
 
 def _waits(work: Work, chance: random.Random) -> str | None:

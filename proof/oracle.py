@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,9 @@ class Ours:
     letters: dict[str, list[Letter]] = field(default_factory=dict)  # by the payment's id
     gifts: dict[str, list[Gift]] = field(default_factory=dict)  # by the id of the payment that they make good
     failed: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # by run: when, and the credits it gave back
+    replaced: set[str] = field(default_factory=set)  # runs whose credits an incident gave once more
+    incidents: list[Gift] = field(default_factory=list)  # what incidents gave
+    ticked: set[str] = field(default_factory=set)  # orders of which the buyer says that a business places them
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class _Paid:
     overcharge_minor: int = 0
     from_balance_minor: int = 0
     grants_nothing: Mapping[str, int] = field(default_factory=dict, hash=False)  # what a line cost beside the others
+    tax_ids: tuple[tuple[str, str], ...] = ()  # of the buyer: kind and number
 
     @property
     def card_minor(self) -> int:
@@ -210,7 +215,8 @@ _RANKS = {
 def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
     """What the ledger should hold after these (provider, notification) and our own acts, whatever their order was."""
     paid = _paid(notifications)
-    lots = {gift.lot_id: _given(gift, ours) for gifts in ours.gifts.values() for gift in gifts}
+    gifts = [*ours.incidents, *(gift for gifts in ours.gifts.values() for gift in gifts)]
+    lots = {gift.lot_id: _given(gift, ours) for gift in gifts}
     holds: set[str] = set()
     excused: set[str] = set()
     for sold_as, all_paid in _sold(paid).items():
@@ -229,6 +235,15 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
         for payment in all_paid:
             excused |= _excused(payment, paid[payment], ours)
     return Book(lots, frozenset(holds), frozenset(excused))
+
+
+def to_replace(ours: Ours, since: datetime, until: datetime) -> dict[str, int]:
+    """The credits, by run, that an incident gives for what failed between two times: once as many as it had cost."""
+    return {
+        run_id: credits_
+        for run_id, (at, credits_) in ours.failed.items()
+        if since <= at <= until and run_id not in ours.replaced and credits_
+    }
 
 
 def _paid(notifications: Iterable[tuple[str, Json]]) -> dict[_Paid, _Heard]:
@@ -258,6 +273,32 @@ def _given(gift: Gift, ours: Ours) -> Lot:
     return Lot(gift.credits, drawn, 0, 0, 0, 0, None, is_frozen=False)
 
 
+class Buyer(Enum):
+    """Who has bought: the law of withdrawal is for consumers."""
+
+    CONSUMER = "consumer"
+    UNCLEAR = "unclear"  # a tick, or a tax id that persons have too, shows no business, and no consumer either
+    BUSINESS = "business"
+
+
+_OF_BUSINESSES = {"br_cnpj", "gb_vat", "rs_pib"}
+_VAT_OF_BUSINESSES = {"DE", "FR"}
+"""Of the tax ids that are played: the kinds, and the countries of VAT numbers, that only businesses have."""
+
+
+def _buyer(payment: _Paid, ours: Ours) -> Buyer:
+    for kind, number in payment.tax_ids:
+        if kind in _OF_BUSINESSES or (kind == "eu_vat" and number[:2] in _VAT_OF_BUSINESSES):
+            return Buyer.BUSINESS
+    is_unclear = payment.tax_ids or _order_of(payment) in ours.ticked
+    return Buyer.UNCLEAR if is_unclear else Buyer.CONSUMER
+
+
+def _order_of(payment: _Paid) -> str | None:
+    kind, _, order_id = (payment.fulfilment_key or "").partition("/")
+    return order_id if kind == "order" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a payment stands when the policy decides about it."""
@@ -268,7 +309,11 @@ class Standing:
     granted: int
     drawn: int
     failed: int  # credits of the runs that failed since it was paid
+    replaced: int  # of these, the credits that incidents gave once more
     given: int  # credits that were given instead of its money
+    paid_at: datetime
+    order_id: str | None  # that it is for
+    buyer: "Buyer"
     is_alone: bool  # no other payment is for the same
     is_open: bool  # a dispute of it is
     is_warned: bool  # the card network warns of it, and that can be acted on
@@ -289,7 +334,11 @@ def standings(notifications: Iterable[tuple[str, Json]], ours: Ours) -> dict[str
                 granted=sum(line.credits for line in payment.lines),
                 drawn=sum(run.get(lot_id, 0) for run in ours.drawn.values() for lot_id in lots),
                 failed=sum(credits_ for at, credits_ in ours.failed.values() if at >= payment.at),
+                replaced=sum(ours.failed[run][1] for run in ours.replaced if ours.failed[run][0] >= payment.at),
                 given=sum(gift.credits for name in heard.names for gift in ours.gifts.get(name, ())),
+                paid_at=payment.at,
+                order_id=_order_of(payment),
+                buyer=_buyer(payment, ours),
                 is_alone=len(all_paid) == 1,
                 is_open=_is_open(heard),
                 is_warned=any(one["actionable"] for one in _last_words(heard.warnings).values()),
@@ -687,6 +736,7 @@ def _session(session: Json, at: datetime) -> _Paid:
         lines=(_Line("0", product["credits"] * quantity, total, None),),
         fulfilment_key=f"order/{metadata['order_id']}" if "order_id" in metadata else None,
         overcharge_minor=total * (subtotal - price_minor) // subtotal,
+        tax_ids=_tax_ids(session["customer_details"]["tax_ids"]),
     )
 
 
@@ -733,7 +783,12 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
         fulfilment_key=fulfilment_key,
         from_balance_minor=from_balance_minor,
         grants_nothing=grants_nothing,
+        tax_ids=_tax_ids(invoice["customer_tax_ids"]),
     )
+
+
+def _tax_ids(entered: list[Json]) -> tuple[tuple[str, str], ...]:
+    return tuple((one["type"], one["value"]) for one in entered)
 
 
 def _credits(event: Json) -> list[_Heard]:

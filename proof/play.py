@@ -19,6 +19,7 @@ from ledger.domain.credit_notes import CreditNote
 from ledger.domain.errors import (
     AccountSuspended,
     CaseAlreadyOpen,
+    IncidentChanged,
     InsufficientCredits,
     RequestRefused,
     TooManyRequests,
@@ -38,6 +39,9 @@ from ledger.providers.translation import carried
 from ledger.usecases.credit_notes import Seller
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.replace_runs import replace_runs
+from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.record_event import record_event, release_parked
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
@@ -79,6 +83,12 @@ FOR_A_PERSON = {ParkReason.UNKNOWN_ORIGIN}
 """The reasons for which an event of these lives may be parked for good: the first oracle says nothing of it."""
 
 _RUN_ID = "run_{}"
+TAX_IDS = (
+    *(("br_cpf", "111.444.777-35"), ("eu_vat", "PT123456789"), ("eu_vat", "HR12345678912"), ("unknown", "1")),
+    *(("eu_vat", "DE123456789"), ("eu_vat", "FR83404833048"), ("gb_vat", "GB980780684"), ("rs_pib", "123456789")),
+    ("br_cnpj", "01.234.456/5432-10"),
+)
+"""What buyers enter at Stripe: the first line is of persons too, the others of businesses alone."""
 
 
 class Wrong(AssertionError):
@@ -136,16 +146,31 @@ class Play:
 
     # ── What the customer does ────────────────────────────────────────────────────────────────────────────────────────
 
-    def buy(self, provider: str, products: list[str], quantity: int, *, flags: int) -> None:
-        """Open a checkout and pay it. `flags` says how: ordered, taxed, by transfer, above the price."""
+    def buy(
+        self,
+        provider: str,
+        products: list[str],
+        quantity: int,
+        *,
+        flags: int,
+        tax_id: tuple[str, str] | None = None,
+        is_business: bool = False,
+    ) -> None:
+        """Open a checkout and pay it. `flags` says how: ordered, taxed, by transfer, above the price.
+
+        `is_business`: the buyer ticks so, which an order alone records. `tax_id`: what the buyer enters at Stripe.
+        """
         is_ordered, is_taxed, is_delayed, is_dearer = (bool(flags & 1 << bit) for bit in range(4))
         currency = _CURRENCIES[flags >> 4 & 1]
         ours = {"account_id": ADA, "product_id": products[0]}
         if is_ordered or provider == "paddle":  # whose a Paddle transaction is, only its order tells
-            ours |= carried(self._order(provider, products[0], currency))
+            ours |= carried(self._order(provider, products[0], currency, is_business=is_business))
         if provider == "stripe":
             self._buy_at_stripe(
-                products, quantity, ours, currency, is_taxed=is_taxed, is_delayed=is_delayed, is_dearer=is_dearer
+                *(products, quantity, ours, currency, (tax_id,) if tax_id else ()),
+                is_taxed=is_taxed,
+                is_delayed=is_delayed,
+                is_dearer=is_dearer,
             )
         else:
             cart = tuple(
@@ -163,6 +188,7 @@ class Play:
         quantity: int,
         ours: dict[str, str],
         currency: str,
+        tax_ids: tuple[tuple[str, str], ...],
         *,
         is_taxed: bool,
         is_delayed: bool,
@@ -180,7 +206,7 @@ class Play:
             )
             for name in products
         )
-        cart = Cart(lines, currency.lower(), is_taxed, dict(ours), dict(ours))
+        cart = Cart(lines, currency.lower(), is_taxed, dict(ours), dict(ours), tax_ids)
         fields = {
             "mode": "subscription" if is_plan else "payment",
             "metadata": dict(ours),
@@ -194,7 +220,7 @@ class Play:
         self.checkouts["stripe"].append(session)
         self._happens(lambda: self.stripe.pay(session, is_delayed=is_delayed and not is_plan))
 
-    def _order(self, provider: str, product_id: str, currency: str) -> Order:
+    def _order(self, provider: str, product_id: str, currency: str, *, is_business: bool) -> Order:
         order_id = f"ord_{len(self.store.fulfilment_keys)}"
         order = Order(
             order_id=OrderId(order_id),
@@ -204,12 +230,14 @@ class Play:
             price_minor=SOLD.products[product_id].prices[currency],
             currency=currency,
             country="DE",
-            is_business=False,
+            is_business=is_business,
             policy_version=self.policy.version,
             made_at=self.now,
             terms=SOLD.products[product_id].terms_at(provider),
         )
         self.store.commit(order_commit(order))
+        if is_business:
+            self.ours.ticked.add(order_id)
         return order
 
     def _know_checkout(self, transaction_id: str, order_id: OrderId) -> None:
@@ -412,6 +440,28 @@ class Play:
                 self.ours.failed.setdefault(run_id, (self.now, sum(self.ours.drawn[run_id].values())))
                 self.ours.drawn[run_id] = {}
 
+    def make_good(self, hours: float) -> None:
+        """Support makes good what failed of late: once as many credits as each run had cost, and of no run twice."""
+        since = self.now - timedelta(hours=hours)
+        for run_id, (at, _) in self.ours.failed.items():
+            index_failed_run(ADA, run_id, at, self.store)
+        self.store.catch_up()
+        runs = {} if self.expected().holds else oracle.to_replace(self.ours, since, self.now)
+        wanted, key = sum(runs.values()), f"incident {len(self.store.documents)}"
+        request = IncidentRequest(
+            since=since, until=self.now, credits=wanted, reason="It stood still.", actor="sam", key=key
+        )
+        try:
+            incident_id = begin_incident(request, self.store, now=self.now).incident_id
+        except IncidentChanged as changed:
+            raise Wrong(f"{wanted} credits should be made good: {changed}") from changed
+        for _ in range(2):  # the job may be called any number of times
+            replace_runs(incident_id, self.store, now=self.now)
+        if wanted:
+            self.ours.incidents.append(oracle.Gift(f"goodwill/{incident_id}/1", wanted))
+            self.ours.replaced |= runs.keys()
+            self.log.append(f"makes good {wanted}")
+
     def expire(self) -> None:
         """The job writes down what has lapsed."""
         expire_credits(self.store, now=self.now)
@@ -463,18 +513,32 @@ class Play:
         )
         self._decide(case, verdict)
 
-    def give(self, pick: int, credits_: int) -> None:
-        """A person gives credits instead of money."""
-        if cases := self.in_review:
-            outcome = DecisionOutcome.REPLACE
-            case = cases[pick % len(cases)]
-            agreed = "By mail." if case.due_by else None
-            verdict = ReviewDecision(outcome=outcome, words=("Sorry.",), clause="6", credits=credits_, agreement=agreed)
-            self._decide(case, verdict)
+    def give(self, pick: int, credits_: int, *, is_agreed: bool = True) -> None:
+        """A person gives credits instead of money, which a withdrawal's customer has to agree to."""
+        cases = self.in_review
+        if not cases:
+            return
+        case = cases[pick % len(cases)]
+        verdict = ReviewDecision(
+            outcome=DecisionOutcome.REPLACE,
+            words=("Sorry.",),
+            clause="6",
+            credits=credits_,
+            agreement="By mail." if is_agreed else None,
+        )
+        may_be = is_agreed or not decisions.needs_agreement(case)
+        if self._decide(case, verdict) is not may_be:
+            said = "refused" if may_be else "given"
+            raise Wrong(f"{case.case_id} ({case.reason}): credits are {said}, agreed to: {is_agreed}")
 
-    def _decide(self, case: RefundCase, verdict: ReviewDecision) -> None:
-        with contextlib.suppress(RequestRefused):
-            self._decided(decide_case(case.case_id, verdict, "sam", self.store, self.policy, now=self.now))
+    def _decide(self, case: RefundCase, verdict: ReviewDecision) -> bool:
+        """Decide a case, and return whether that was carried out."""
+        try:
+            decided = decide_case(case.case_id, verdict, "sam", self.store, self.policy, now=self.now)
+        except RequestRefused:
+            return False
+        self._decided(decided)
+        return True
 
     def decide_waiting(self) -> None:
         """Requests whose settling time is over are decided."""

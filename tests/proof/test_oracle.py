@@ -1,16 +1,20 @@
 """The proof's first part: histories in every order and long ones, held against the oracle; and what it would find."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.events import Event
-from ledger.domain.facts import CreditsReplaced, CustomerWrote, Fact
-from ledger.domain.refund_cases import RefundReason
+from ledger.domain.facts import CreditsReplaced, CustomerWrote, Fact, PaymentSettled
+from ledger.domain.ids import AccountId
+from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.runs import FailedRun
 from ledger.ports.commit import AccountChange, Commit, Refusal
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from proof.convergence import Life, every_order, long_histories, short_history
 from proof.play import START, Play, Wrong, compare, translated
 from tools.testing.fakes import FakeStore
@@ -118,6 +122,20 @@ def asks_after_gift(play: Play) -> None:
     play.settle()
 
 
+def asks_after_incident(play: Play) -> None:
+    """Of two runs that fail, an incident makes good the later one, twice; then the customer asks for both."""
+    for hours in (9, 1):
+        play.spend(100)
+        play.fail(play.runs - 1)
+        play.pass_time(hours)
+    for _ in range(2):
+        play.make_good(2)
+        play.hold()
+        play.tick()
+    play.ask(0, RefundReason.TECHNICAL_PROBLEM)
+    play.settle()
+
+
 def is_warned_of(play: Play) -> None:
     """The card network warns of the payment."""
     play.warn_of_fraud(0)
@@ -129,16 +147,18 @@ def is_warned_of(play: Play) -> None:
     [
         (writes_and_disputes, lambda: OnlyOracles(store=_Forgetful(CustomerWrote)), "the account is held by"),
         (asks_after_gift, lambda: OnlyOracles(store=_Forgetful(CreditsReplaced)), "100 were given"),
+        (asks_after_incident, lambda: OnlyOracles(store=_ForgetsIncidents()), "200 credits are due of 200 that failed"),
+        (asks_after_incident, lambda: OnlyOracles(store=_ReplacesAgain()), "0 credits should be made good"),
         (is_warned_of, lambda: OnlyOracles(translate=deaf_to_warnings), "nobody has looked"),
         (is_warned_of, RefundsNoWarned, "2000 are left of a warned payment, and the policy says approve"),
         (is_warned_of, RefundsAllWarned, "2000 are left of a warned payment, and the policy says review"),
     ],
-    ids=["letters", "gifts", "warnings", "refunds too many", "refunds too few"],
+    ids=["letters", "gifts", "incidents", "runs made good twice", "warnings", "refunds too many", "refunds too few"],
 )
 def test_the_oracles_find_what_a_decision_forgets(
     acts: Callable[[Play], None], make: Callable[[], Play], seen: str
 ) -> None:
-    """Who wrote first, what was given instead of money, and small payments that the card network warns of."""
+    """Who wrote first, what a person or an incident gave, and small payments that the card network warns of."""
     for play in (Play(), make()):
         limit_minor = 1999 if isinstance(play, RefundsAllWarned) else 2000
         play.policy = replace(
@@ -151,6 +171,70 @@ def test_the_oracles_find_what_a_decision_forgets(
         else:
             with pytest.raises(Wrong, match=seen):
                 acts(play)
+
+
+def as_consumer(provider: str, body: bytes) -> Event | None:
+    """The ledger reads no tax id."""
+    return _with_buyer(provider, body, lambda paid: replace(paid, has_company_data=False, has_other_tax_id=False))
+
+
+def as_business(provider: str, body: bytes) -> Event | None:
+    """Any tax id shows a business."""
+    return _with_buyer(
+        provider, body, lambda paid: replace(paid, has_company_data=paid.has_company_data or paid.has_other_tax_id)
+    )
+
+
+def _with_buyer(provider: str, body: bytes, read: Callable[[PaymentSettled], PaymentSettled]) -> Event | None:
+    event = translated(provider, body)
+    return replace(event, payment=read(event.payment)) if event and event.payment else event
+
+
+class AgreesForAll(Play):
+    """The ledger gives credits as if everybody had agreed."""
+
+    def _decide(self, case: RefundCase, verdict: ReviewDecision) -> bool:
+        return super()._decide(case, replace(verdict, agreement=verdict.agreement or "?"))
+
+
+class GivesNothing(Play):
+    """The ledger refuses all credits."""
+
+    def _decide(self, case: RefundCase, verdict: ReviewDecision) -> bool:
+        return verdict.outcome is not DecisionOutcome.REPLACE and super()._decide(case, verdict)
+
+
+OF_PERSONS, OF_BUSINESSES = ("br_cpf", "111.444.777-35"), ("gb_vat", "GB980780684")
+
+
+@pytest.mark.parametrize(
+    ("tax_id", "make", "seen"),
+    [
+        (OF_BUSINESSES, lambda: Play(translate=as_consumer), "a business has no right of withdrawal"),
+        (OF_PERSONS, lambda: Play(translate=as_consumer), "is not clear, and the policy says approve"),
+        (OF_PERSONS, lambda: Play(translate=as_business), "who may be a consumer is refused in time"),
+        (OF_PERSONS, AgreesForAll, "credits are given, agreed to: False"),
+        (OF_PERSONS, GivesNothing, "credits are refused, agreed to: True"),
+        (OF_PERSONS, lambda: Play(store=_ForgetsInputs()), "only where the customer agreed"),
+    ],
+    ids=["a business", "perhaps one", "perhaps none", "nobody agreed", "agreed in vain", "agreed, and forgotten"],
+)
+def test_the_oracle_finds_who_is_taken_for_another_buyer_and_what_nobody_agreed_to(
+    tax_id: tuple[str, str], make: Callable[[], Play], seen: str
+) -> None:
+    """The customer changes his mind. If that may be a withdrawal, a person gives credits."""
+
+    def changes_mind(play: Play) -> None:
+        play.buy("stripe", ["pack_1000"], 1, flags=0b10001, tax_id=tax_id)
+        play.settle()
+        play.ask(0, RefundReason.CHANGED_MY_MIND)
+        for is_agreed in (False, True):
+            play.give(0, 100, is_agreed=is_agreed)
+        play.settle()
+
+    changes_mind(Play())
+    with pytest.raises(Wrong, match=seen):
+        changes_mind(make())
 
 
 def numbers_again(note: CreditNote) -> CreditNote:
@@ -279,3 +363,36 @@ class _Bugged(FakeStore):
         if commit.account is None:
             return super().commit(commit)
         return super().commit(replace(commit, account=self._bug(commit.account)))
+
+
+class _ForgetsIncidents(FakeStore):
+    """Decisions do not learn what incidents replaced."""
+
+    def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
+        return (replace(run, replaced_by=None) for run in super().failed_runs(account_id, since))
+
+
+class _ReplacesAgain(FakeStore):
+    """No run says that an incident has replaced it."""
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        documents = [
+            replace(one, document=replace(one.document, replaced_by=None))
+            if isinstance(one.document, FailedRun)
+            else one
+            for one in commit.documents
+        ]
+        return super().commit(replace(commit, documents=tuple(documents)))
+
+
+class _ForgetsInputs(FakeStore):
+    """Decisions are stored without what they rest on."""
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        documents = [
+            replace(one, document=replace(one.document, decision=replace(one.document.decision, inputs=())))
+            if isinstance(one.document, RefundCase) and one.document.decision
+            else one
+            for one in commit.documents
+        ]
+        return super().commit(replace(commit, documents=tuple(documents)))

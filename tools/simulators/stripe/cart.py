@@ -30,6 +30,12 @@ class Cart:
     is_taxed: bool
     payment_metadata: Json
     subscription_metadata: Json
+    tax_ids: tuple[tuple[str, str], ...] = ()  # kind and number, as the buyer enters them
+
+    @property
+    def entered_tax_ids(self) -> list[Json]:
+        """The buyer's tax ids as Stripe writes them."""
+        return [{"type": kind, "value": number} for kind, number in self.tax_ids]
 
     @property
     def tariff(self) -> Tariff:

@@ -65,6 +65,7 @@ class Checkouts(Subscriptions):
         session.update(status="complete", url=None)
         session["customer_details"] = shapes.session(who)["customer_details"]
         session["customer_details"]["address"]["country"] = country
+        session["customer_details"]["tax_ids"] = self.carts[checkout].entered_tax_ids
         if session["mode"] == "subscription":
             self.subscribe(session, who)
             return session

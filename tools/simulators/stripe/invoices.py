@@ -49,6 +49,7 @@ class Invoices(Charges):
             auto_advance=True,
         )
         created["customer_address"]["country"] = HOME
+        created["customer_tax_ids"] = cart.entered_tax_ids
         created.update(amount_paid=0, amount_remaining=created["amount_due"], next_payment_attempt=now + 3 * DAY_S)
         created["status_transitions"]["paid_at"] = None
         self.invoices[invoice_id] = created
