@@ -142,8 +142,15 @@ def test_the_same_request_begins_one_incident_and_another_one_needs_its_own_key(
     assert begun(any_store, 30) == one
     replace_runs(one.incident_id, any_store, now=at(91))
     assert begun(any_store, 30).incident_id == one.incident_id
-    with pytest.raises(IdempotencyKeyReused):
-        begun(any_store, 31)
+    request = wanted(30)
+    for other in (
+        replace(request, credits=31),
+        replace(request, reason="Another one."),
+        replace(request, since=at(11)),
+        replace(request, until=at(59)),
+    ):
+        with pytest.raises(IdempotencyKeyReused):
+            begin_incident(other, any_store, now=NOW)
     assert [act.action for act in any_store.audit_records(AccountId(one.incident_id))] == [AuditAction.REPLACE_RUNS]
     assert [row.incident_id for row in any_store.incidents(10).items] == [one.incident_id]
     sound(any_store)

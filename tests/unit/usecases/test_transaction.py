@@ -1,16 +1,22 @@
 """The retry loop and the Idempotency-Key check that every use-case shares."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from math import ceil
 
 import pytest
 
 from ledger.domain.errors import IdempotencyKeyReused, StoreUnavailable, TransactionInConflict
+from ledger.domain.facts import RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.documents import idempotency_key
 from ledger.ports.reads import Snapshot
+from ledger.usecases.adjust_credits import Adjustment
+from ledger.usecases.attribute_parked import Replay
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.transaction import (
     CONFLICT,
     PATIENCE_S,
@@ -164,3 +170,50 @@ def test_a_key_of_another_request_raises() -> None:
     record = IdempotencyRecord(fingerprint="sha256-of-body", subject="ord_1", at=NOON)
     with pytest.raises(IdempotencyKeyReused, match="belongs to another request"):
         result_under_key(Snapshot(documents={KEY: record}), KEY, "sha256-of-another-body")
+
+
+ADJUSTMENT = Adjustment(account_id=AccountId("acct_ada"), credits=5, reason="It stood still.", actor="sam", key="key-1")
+REPLAY = Replay(name=("stripe:cus_1", "evt_1"), actor="sam", reason="The price is there.", key="key-1")
+DECISION = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("You are right.",), clause="5", money_minor=500)
+OTHERS: list[tuple[Adjustment | Replay | ReviewDecision, dict[str, object]]] = [
+    (ADJUSTMENT, {"account_id": "acct_ben", "credits": 6, "reason": "Another one.", "actor": "kim"}),
+    (REPLAY, {"name": ("stripe:cus_1", "evt_2"), "reason": "Another one.", "actor": "kim"}),
+    (
+        DECISION,
+        {
+            "outcome": DecisionOutcome.REPLACE,
+            "words": ("You are right. ",),
+            "clause": "6",
+            "money_minor": None,
+            "credits": 1,
+            "takes_credits": False,
+            "ends_subscription": True,
+            "items": (RefundedItem(line_id="il_1", amount_minor=500),),
+            "agreement": "By mail.",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "name", "other"),
+    [(one, name, other) for one, others in OTHERS for name, other in others.items()],
+    ids=lambda part: type(part).__name__ if isinstance(part, Adjustment | Replay | ReviewDecision) else None,
+)
+def test_each_field_of_a_persons_act_makes_it_another_request(
+    request_: Adjustment | Replay | ReviewDecision, name: str, other: object
+) -> None:
+    """Else an act with another reason, amount or person would be answered as done, and would not be on record."""
+
+    def fingerprint(one: Adjustment | Replay | ReviewDecision) -> str:
+        return one.fingerprint("case_1", "sam") if isinstance(one, ReviewDecision) else one.fingerprint
+
+    assert fingerprint(replace(request_, **{name: other})) != fingerprint(request_)  # type: ignore[arg-type]
+
+
+def test_no_field_of_an_act_is_left_out() -> None:
+    """Nor whose case is decided, and by whom. The key itself names the request."""
+    for one, others in OTHERS:
+        assert {*others} | {"key"} >= {field.name for field in fields(one)}
+    decided = {DECISION.fingerprint(*names) for names in (("case_1", "sam"), ("case_2", "sam"), ("case_1", "kim"))}
+    assert len(decided) == 3

@@ -384,6 +384,20 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault(
             "an approval of another amount", "requested", lambda w: approved_with(w, amount_minor=501), ("{0.case_id}",)
         ),
+        Fault("an approval by no law", "requested", lambda w: approved_with(w, is_by_law=True), ("{0.case_id}",)),
+        Fault("used credits by no law", "requested", lambda w: approved_with(w, used_credits=1), ("{0.case_id}",)),
+        Fault(
+            "a withdrawal that is not by law",
+            "withdrawn_again",
+            lambda w: put_fact(w, "approved:", is_by_law=False),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a repetition without used credits",
+            "withdrawn_again",
+            lambda w: put_fact(w, "approved:", is_repeated=True, used_credits=0),
+            ("{0.case_id}",),
+        ),
         Fault("an approval of nothing", "requested", lambda w: approved_of(w, 0), ("{0.case_id}",)),
         Fault("an approval of one cent", "requested", lambda w: approved_of(w, 1)),
         Fault("an approval too many", "requested", approval_of_no_case, ("{0.tag}",)),

@@ -28,6 +28,11 @@ def without_case(whole: World) -> Declaration:
     return known
 
 
+def with_case(whole: World, **changes: object) -> Declaration:
+    """A declaration that has opened a case says something else of its contract."""
+    return put(whole, next(one for one in whole.declarations.values() if one.case_id), **changes)
+
+
 def other_listed(whole: World) -> Declaration:
     """In the place of the one in review another one is listed."""
     entry(whole, declaration_id="W-9")
@@ -54,6 +59,15 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("another address is listed", "declared", lambda w: entry(w, email_hash="x"), ("{0.declaration_id}",)),
         Fault("another declaration is listed", "declared", other_listed, ("{0.declaration_id}",)),
         Fault("its case is missing", "declared", without_case, ("{0.declaration_id}",)),
+        Fault(
+            "its case is another account's", "declared", lambda w: with_case(w, account_id="x"), ("{0.declaration_id}",)
+        ),
+        Fault(
+            "its case is of another payment",
+            "declared",
+            lambda w: with_case(w, payment_id="x"),
+            ("{0.declaration_id}",),
+        ),
         Fault("it is acknowledged", "declared", lambda w: declaration(w, acknowledged_at=LATER)),
     ],
 }
