@@ -66,6 +66,7 @@ def _ours(given: dict[str, object]) -> Callable[[], dict[str, object]]:
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9",
         "AWS_REGION": "eu-central-1",
         "PROVIDER_MODE": "test",
+        "REFUNDS_PAUSED": "false",
         "POWERTOOLS_SERVICE_NAME": "bench",
         "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
         "POWERTOOLS_METRICS_DISABLED": "false",

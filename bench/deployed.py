@@ -15,6 +15,7 @@ def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str
         "TABLE_NAME": table,
         "AWS_REGION": REGION,
         "PROVIDER_MODE": "test",
+        "REFUNDS_PAUSED": "false",
         "ADDRESS_KEY": LOCAL_ADDRESS_KEY,
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,

@@ -22,8 +22,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.providers.scope import EVERYTHING
 from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.record_event import record_event
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.usage import draw_credits
@@ -42,6 +41,7 @@ from tools.testing.builders import (
 from tools.testing.fakes import FakeProvider, FakeStore
 from tools.testing.ledgers import SELLER
 from tools.testing.stored_items import items_of
+from tools.testing.unguarded import decide_case, decide_deferred
 
 NOW = NOON + timedelta(days=19)
 MONTH = timedelta(days=30)

@@ -37,14 +37,10 @@ from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
 from ledger.usecases.credit_notes import Seller
-from ledger.usecases.expire_credits import expire_credits
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
-from ledger.usecases.incidents.replace_runs import replace_runs
+from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.record_event import record_event, release_parked
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
@@ -62,6 +58,14 @@ from tools.simulators.stripe.cart import Cart
 from tools.simulators.stripe.cart import CartLine as StripeLine
 from tools.testing.builders import ADA, POLICY, refund_claim
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import (
+    begin_incident,
+    decide_case,
+    decide_deferred,
+    expire_credits,
+    lift_hold,
+    replace_runs,
+)
 from tools.verify import check
 
 SOLD = catalogue.load()
@@ -233,7 +237,7 @@ class Play:
             is_business=is_business,
             policy_version=self.policy.version,
             made_at=self.now,
-            terms=SOLD.products[product_id].terms_at(provider),
+            terms=SOLD.products[product_id].terms_at(provider, lock_days=None),
         )
         self.store.commit(order_commit(order))
         if is_business:

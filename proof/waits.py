@@ -24,13 +24,13 @@ from ledger.dynamodb import stream
 from ledger.dynamodb.items import Item
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event, release_parked
-from ledger.usecases.release_parked import release_receipts
 from tools.devserver.patterns import matches
 from tools.orders import place_orders_of
 from tools.stories import Notification, Story, stories
 from tools.template import load, stream_mappings
 from tools.testing.fakes import FakeStore
 from tools.testing.stored_items import items_of
+from tools.testing.unguarded import release_receipts
 from tools.verify.world import name_of
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)  # after all that the stories tell

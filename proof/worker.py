@@ -33,6 +33,7 @@ def main() -> int:
         "POWERTOOLS_METRICS_DISABLED": "true",
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL") or "CRITICAL",
         "PROVIDER_MODE": "test",
+        "REFUNDS_PAUSED": "false",
         **{f"{provider.upper()}_SIGNING_SECRETS": secret for provider, secret in signing.LOCAL_SECRETS.items()},
     }
     try:

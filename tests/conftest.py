@@ -174,7 +174,8 @@ def moto_services(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Iterat
     """Give the functions a runtime in test mode, over a table of moto of its own and this process's connection."""
     with mock_aws():
         store = store_at(None)
-        given = {"TABLE_NAME": store._table, "PROVIDER_MODE": "test", "AWS_REGION": REGION}  # noqa: SLF001 - made here
+        table = store._table  # noqa: SLF001 - made here
+        given = {"TABLE_NAME": table, "PROVIDER_MODE": "test", "REFUNDS_PAUSED": "false", "AWS_REGION": REGION}
         for name, value in (given | environment).items():
             monkeypatch.setenv(name, value)
         # A botocore session takes 20 ms to make, and reads the files of each service anew.

@@ -132,6 +132,7 @@ def _names() -> dict[str, str]:
         "EVENT_BUS_NAME": "ledger",
         "ADDRESS_KEY": signing.LOCAL_ADDRESS_KEY,
         "PROVIDER_MODE": "test",
+        "REFUNDS_PAUSED": "false",
         "JWT_ISSUER": environment.ISSUER,
         "JWT_AUDIENCE": environment.AUDIENCE,
         "JWT_JWKS_FILE": str(token.JWKS_FILE),

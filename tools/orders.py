@@ -79,7 +79,7 @@ def order_of(custom: Any, currency: str) -> Order:
         is_business=False,
         policy_version="1",
         made_at=_BEFORE,
-        terms=product.terms_at("paddle"),
+        terms=product.terms_at("paddle", lock_days=None),
     )
 
 

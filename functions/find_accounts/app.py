@@ -90,7 +90,7 @@ def find_accounts(
     address that was given in it. What is written now is found by its own id at once. By an address, an invoice's
     number, the id of a refund or dispute, or an amount it is found some seconds later.
     """
-    support(app)
+    support(app, about=None)
     paid = (paid_on, amount_minor, currency)
     if q is not None:
         if any(one is not None for one in paid):
@@ -114,7 +114,7 @@ def find_accounts(
 )
 def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
     """Return balance, lots, holds, flags, open cases and disputes, subscriptions, orders, debt, and what waits."""
-    here, person, owner = services(), support(app), AccountId(account_id)
+    here, person, owner = services(), support(app, about=None), AccountId(account_id)
     key, now = contact_key(owner), here.now()
     stored = here.store.read(Keys(accounts=frozenset({owner}), documents=frozenset({key})))
     account = stored.accounts.get(owner)
@@ -149,7 +149,7 @@ def read_timeline(
 
     Of an account with thousands of deliveries not all are read: `left_out` says so.
     """
-    here, person, owner = services(), support(app), AccountId(account_id)
+    here, person, owner = services(), support(app, about=None), AccountId(account_id)
     wanted = [name.strip() for name in kinds.split(",")] if kinds else [*LineKind]
     if unknown := [name for name in wanted if name not in set(LineKind)]:
         raise InvalidRequest("kinds", f"{unknown[0]!r} is none. They are {', '.join(LineKind)}.", "query")
@@ -174,7 +174,7 @@ def explain_record(record_id: RecordPath, account_id: BesideAccount = None) -> C
 
     An event of a known customer, a run or an entry is no key: name its account beside it.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     chain = explain_chain(record_id, _searched(), AccountId(account_id) if account_id else None, now=here.now())
     for owner in chain.account_ids:
         record_look(owner, person.account_id, "why", here.store, now=here.now())

@@ -106,8 +106,9 @@ def record_consent_confirmation(
     order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: ConsentConfirmationRequest
 ) -> ConsentResponse:
     """Record the confirmation. With it the consent is complete, unless it is too late: the credits are unlocked."""
-    here = services()
-    confirmed = consents.confirm_consent(OrderId(order_id), request.confirmation_id, here.store, here.now())
+    here, order = services(), OrderId(order_id)
+    # The mail service does not report when it wrote the message.
+    confirmed = consents.confirm_consent(order, request.confirmation_id, here.store, here.now(), written_at=None)
     return ConsentResponse.of(confirmed)
 
 

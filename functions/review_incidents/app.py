@@ -56,7 +56,7 @@ def list_failed_runs(since: Since, until: Until, limit: PageSize = 50, after: Pa
 
     A run that has just failed is found some seconds later. At most 10,000 runs are looked at: `cut_at` says so.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     listing = Listing("support", f"runs that failed from {since.isoformat()} to {until.isoformat()}")
     name, number = listing.opened(after)
     found = preview(since, until, frozenset({person.account_id}), here.store, now=here.now())
@@ -90,7 +90,7 @@ def begin_an_incident(request: IncidentRequestBody, idempotency_key: Idempotency
     Above your limits a colleague has to confirm it. Accounts that are suspended, or that belong to who began or
     confirmed it, are left out.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     wanted = IncidentRequest(
         since=request.since,
         until=request.until,
@@ -112,7 +112,7 @@ def begin_an_incident(request: IncidentRequestBody, idempotency_key: Idempotency
 )
 def list_incidents(limit: PageSize = 50, after: PageCursor = None) -> IncidentPage:
     """Return the incidents that were begun, each as far as it is."""
-    support(app)
+    support(app, about=None)
     store, listing = services().store, Listing("support", "incidents")
     listed, following = listing.page(after, lambda start: store.incidents(limit, start))
     names = [incident_key(one.incident_id) for one in listed]
@@ -129,7 +129,7 @@ def list_incidents(limit: PageSize = 50, after: PageCursor = None) -> IncidentPa
 )
 def read_an_incident(incident_id: IncidentPath, limit: PageSize = 50, after: PageCursor = None) -> IncidentAccountsPage:
     """Return how far an incident is, and a page of its accounts, by their ids: what each got, or why it got nothing."""
-    support(app)
+    support(app, about=None)
     store, listing = services().store, Listing("support", f"accounts of {incident_id}")
     incident = read_incident(incident_id, store)
     shares, following = listing.page(after, lambda start: store.incident_shares(incident_id, limit, start))

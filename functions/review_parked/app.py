@@ -80,7 +80,7 @@ def list_parked_events(are_muted: AreMuted = False, limit: PageSize = 50, after:
 
     Those of muted kinds are in a list of their own.
     """
-    support(app)
+    support(app, about=None)
     store = services().store
     listing = Listing("support", "muted events" if are_muted else "parked events", _POSITION)
     found, following = listing.page(after, lambda start: list_parked(limit, start, store, are_muted=are_muted))
@@ -98,7 +98,7 @@ def read_parked_event(parked_id: ParkedPath) -> ParkedEventResponse:
 
     The look is recorded with its actor, also on the timeline of the account once it is known.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     receipt, now = read_receipt(_name(parked_id), here.store), here.now()
     subject_id = subject_of_event(receipt.name)
     record_look_at(subject_id, person.account_id, "event", here.store, now=now)
@@ -120,7 +120,7 @@ def replay_parked_event(
 
     The try is recorded with your name and your reason. The same request under the same key is one try.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     replay = Replay(name=_name(parked_id), actor=person.account_id, reason=request.why, key=idempotency_key)
     result = replay_parked(replay, here.store, here.translate_parked, now=here.now())
     named = {"event": parked_id, "outcome": result.outcome, "actor": person.account_id}
@@ -139,7 +139,7 @@ def attribute_parked_event(parked_id: ParkedPath, request: AttributionRequest) -
 
     Idempotent. What it pays counts as moved by you. Never for your own account.
     """
-    here, person = services(), support(app, request.account_id)
+    here, person = services(), support(app, about=request.account_id)
     attribution = Attribution(
         name=_name(parked_id),
         account_id=AccountId(request.account_id),
@@ -162,7 +162,7 @@ def dismiss_parked_event(parked_id: ParkedPath, request: DismissalRequest) -> Re
 
     Its receipt says who dismissed it and why, and so does its history.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     dismissed = dismiss_parked(_name(parked_id), person.account_id, request.why, here.store, now=here.now())
     return ReplayResponse.of(parked_id, dismissed)
 
@@ -176,7 +176,7 @@ def dismiss_parked_event(parked_id: ParkedPath, request: DismissalRequest) -> Re
 def preview_muting(parked_id: ParkedPath) -> MutePreviewResponse:
     """Return how many events are parked of the same provider, type, reason and detail, or why they can't be muted."""
     here = services()
-    support(app)
+    support(app, about=None)
     return MutePreviewResponse.of(preview_mute(_name(parked_id), here.store, here.translate_parked))
 
 
@@ -192,7 +192,7 @@ def mute_kind_of_event(parked_id: ParkedPath, request: MuteRequest) -> MuteRespo
     Also those that come later. They stay parked, and each deployment tries them again. What names an order, an account
     or a price of ours is never muted.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     muted = mute_kind(
         _name(parked_id), person.account_id, request.why, here.store, here.translate_parked, now=here.now()
     )
@@ -207,7 +207,7 @@ def mute_kind_of_event(parked_id: ParkedPath, request: MuteRequest) -> MuteRespo
 )
 def list_muted_kinds() -> MuteList:
     """Return each kind with who muted it, when and why, and how many of its events are parked."""
-    support(app)
+    support(app, about=None)
     mutes, is_cut = list_mutes(services().store)
     return MuteList(mutes=[CountedMuteResponse.counted(one) for one in mutes], is_cut=is_cut)
 
@@ -223,7 +223,7 @@ def end_muting(mute_id: MutePath, request: MuteRequest) -> MuteResponse:
 
     At most 500 are moved at once, the others within the hour.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, about=None)
     ended = end_mute(mute_id, person.account_id, request.why, here.store, here.translate_parked, now=here.now())
     return MuteResponse.of(ended)
 

@@ -26,14 +26,14 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import record_event, send_refunds, usage
 from ledger.usecases.expire_credits import expire_account
-from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.holds import place_hold
 from ledger.usecases.refund_cases import open_case
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import RefundClaim
 from proof.concurrency.serial import Answer
 from tools.testing.builders import SHA256
+from tools.testing.unguarded import decide_case, decide_deferred, lift_hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,7 @@ class Round:
             lines=(line,),
             at=at(minute),
             cause=f"stripe:{payment_id}",
+            locked_until=None,
             fulfilment_key=fulfilment_key,
             covers=covers,
             order_id=OrderId(fulfilment_key.removeprefix("order/"))

@@ -134,6 +134,7 @@ def _deployed(name: str, engine: str, proxy: str, providers: Mapping[str, Any]) 
         "AWS_ENDPOINT_URL_DYNAMODB": proxy,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": proxy,
         "PROVIDER_MODE": "test",
+        "REFUNDS_PAUSED": "false",
         "SIGNING_SECRETS_NAME": f"{name}-signing",
         "PROVIDER_KEYS_NAME": f"{name}-keys",
         **{f"{provider.upper()}_API_BASE": account.url for provider, account in providers.items()},

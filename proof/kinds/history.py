@@ -111,7 +111,7 @@ class History:
             is_business=False,
             policy_version="1",
             made_at=made_at,
-            terms=product.terms_at(provider),
+            terms=product.terms_at(provider, lock_days=None),
         )
         self.orders.append((order, checkouts))
         return order.order_id

@@ -25,8 +25,8 @@ MODULE = "template.yaml"
 _SECTIONS = {"Parameters", "Rules", "Conditions", "Globals", "Resources"}
 """What decides what is deployed."""
 
-_WORDS = {"Type", "Description", "AlarmDescription", "AssertDescription", "Sid", "Id", "PolicyName", "Version", "Ref"}
-"""What names or describes something, or what every deployment fails without: it is not left out."""
+_WORDS = {"Type", "Description", "AlarmDescription", "AssertDescription", "Sid", "Id", "PolicyName", "Version"}
+"""Properties that name or describe something, or that every deployment fails without: they are not left out."""
 
 _OTHER: dict[str, tuple[Any, ...]] = {
     "Resource": ("*",),
@@ -144,7 +144,7 @@ def _wrongs(template: dict[str, Any], node: Any, place: tuple[str | int, ...]) -
     parent = str(place[-1]) if place else ""
     for key, child in _children(node):
         here = (*place, key)
-        if key not in _WORDS and not f"{key}".startswith("Fn::") and not parent.startswith("Fn::"):
+        if key not in _WORDS and not f"{key}".startswith(("Fn::", "Ref")) and not parent.startswith("Fn::"):
             yield here, f"without {_said(key, child)}", _GONE, "without"
         for other in _OTHER.get(str(key), ()):
             if other != child:

@@ -46,14 +46,13 @@ from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.submit import confirm, declare, submit
-from ledger.usecases.expire_credits import expire_account, expire_credits
+from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.explain_chain import MOST_LINES, explain_balance, explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.holds import place_hold
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.incidents.find_runs import cases_beside, preview
-from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_failed_run, index_purchases
 from ledger.usecases.late_information import (
     ask_for_information,
@@ -66,11 +65,9 @@ from ledger.usecases.looks import record_look, record_look_at
 from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.claim_case import claim_case
-from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview_all
 from ledger.usecases.refund_cases.queue import waiting_cases
-from ledger.usecases.release_parked import release_all, release_receipts
 from ledger.usecases.remind import look_at
 from ledger.usecases.send_mails import send_mail
 from ledger.usecases.send_refunds import send_refund
@@ -110,6 +107,14 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeProvider
 from tools.testing.ledgers import SELLER
+from tools.testing.unguarded import (
+    begin_incident,
+    decide_case,
+    expire_credits,
+    release_all,
+    release_receipts,
+    replace_runs,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access-patterns.md"
 SUBSCRIPTION = "stripe:sub_1"

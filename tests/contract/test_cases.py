@@ -40,18 +40,14 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.consents import confirm_consent
-from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.place_order import OrderRequest, place_order
-from ledger.usecases.refund_cases.add_evidence import add_evidence
+from ledger.usecases.holds import place_hold
+from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.refund_cases.cases import account_of_case, case_context_of, read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview
 from ledger.usecases.send_refunds import SendResult, send_refund
-from ledger.usecases.state_amount import state_amount
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -74,6 +70,15 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost, world
+from tools.testing.unguarded import (
+    add_evidence,
+    confirm_consent,
+    decide_case,
+    decide_deferred,
+    lift_hold,
+    place_order,
+    state_amount,
+)
 from tools.verify import check
 
 BEN = AccountId("acct_ben")

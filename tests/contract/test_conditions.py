@@ -37,7 +37,8 @@ def lot(lot_id: str) -> Lot:
 
 def adds(*lot_ids: str, **more: object) -> Commit:
     """The account is not read, and gets these lots."""
-    return Commit(account=AccountChange(account_id=ADA, lots={name: lot(name) for name in lot_ids}, **more))  # type: ignore[arg-type]
+    lots = {name: lot(name) for name in lot_ids}
+    return Commit(account=AccountChange(account_id=ADA, version=None, lots=lots, **more))  # type: ignore[arg-type]
 
 
 def changes(version: int, *closed: str) -> Commit:
@@ -48,7 +49,8 @@ def changes(version: int, *closed: str) -> Commit:
 
 def pays(*payment_ids: PaymentId, replaces: tuple[PaymentId, ...] = (), **more: object) -> Commit:
     """These payments are the ones for the order."""
-    given: dict[str, object] = {"account_id": ADA, "product_ids": frozenset({"pack_500", "pack_1000"})} | more
+    unasked = dict.fromkeys(("terms_hash", "checkout_id", "has_consent"))
+    given: dict[str, object] = {"account_id": ADA, "product_ids": frozenset({"pack_500", "pack_1000"})} | unasked | more
     change = FulfilmentKeyChange(key=KEY, payment_ids=payment_ids, replaces=replaces, **given)  # type: ignore[arg-type]
     return Commit(fulfilment_keys=(change,))
 
@@ -59,7 +61,10 @@ def orders(version: int = 0, **more: object) -> Commit:
 
 
 AGREED_ORDER = replace(
-    ORDER, order_id=OrderId("ord_1"), terms=Terms(kind="pack", price_id="price_1", credits=1000), consent=None
+    ORDER,
+    order_id=OrderId("ord_1"),
+    terms=Terms(kind="pack", price_id="price_1", credits=1000, lock_days=None),
+    consent=None,
 )
 AGREED = AGREED_ORDER.terms_hash
 CONSENT = Consent(given_at=NOON, text_version="1", asked_to_begin=True, acknowledged_loss=True)
@@ -164,7 +169,7 @@ def parked(number: int) -> Receipt:
             (adds("y", period="period/1"), adds("y", period="period/1", covered_by=IN)),
         ),
         (
-            (Commit(account=AccountChange(account_id=ADA, subscription=SUBSCRIPTION)),),
+            (Commit(account=AccountChange(account_id=ADA, version=None, subscription=SUBSCRIPTION)),),
             adds("x", has_subscription="stripe:sub_1"),
             (adds("x", has_subscription="stripe:sub_2"),),
         ),

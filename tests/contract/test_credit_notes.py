@@ -18,11 +18,11 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.credit_notes import issue_credit_notes, issue_for_purchase
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from tools.testing.builders import ADA, LATER, PI, POLICY, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
 from tools.testing.ledgers import SELLER
 from tools.testing.races import assert_sound, at_once, retrying
+from tools.testing.unguarded import decide_deferred
 from tools.verify import check
 
 BEN = AccountId("acct_ben")

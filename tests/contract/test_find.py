@@ -20,7 +20,7 @@ from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.found import Found, FoundKind, GoTo
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
@@ -42,6 +42,7 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeStore
 from tools.testing.races import at_once
+from tools.testing.unguarded import begin_incident
 
 KEY = "a key"
 BOB = AccountId("acct_bob")

@@ -20,7 +20,6 @@ from ledger.domain.orders import Order
 from ledger.ports.gateway import Gateway, RefundToSend
 from ledger.providers.paddle.client import PaddleGateway
 from ledger.providers.stripe.client import StripeGateway
-from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.send_refunds import LEASE_DURATION, SendResult, send_refund
 from proof.fake_gateways import LISTED_AFTER_S, PaddleCounter, StripeCounter
 from tests.contract.test_cases import HALF
@@ -29,6 +28,7 @@ from tools.simulators.common.idempotency import RETENTION_S
 from tools.simulators.paddle.account import Share
 from tools.testing.builders import ADA, POLICY, at, paid, payment, record_events, refund_claim, request_refund
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+from tools.testing.unguarded import decide_case
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEPT, LAG, MOMENT = timedelta(seconds=RETENTION_S), timedelta(seconds=LISTED_AFTER_S), timedelta(seconds=1)
@@ -95,7 +95,7 @@ def simulated(kind: str, account: Any, gateway: Any, counted_by: Gateway | None 
         is_business=False,
         policy_version=POLICY.version,
         made_at=START,
-        terms=product.terms_at(kind),
+        terms=product.terms_at(kind, lock_days=None),
     )
     checkout = gateway.make_checkout(order, product, success_url="https://example.com/", cancel_url="https://e.com/")
     told = account.pay(checkout.checkout_id)

@@ -25,17 +25,17 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.authority import Authority
-from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.holds import place_hold
 from ledger.usecases.incidents import find_runs as finding
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident, read_incident
+from ledger.usecases.incidents.begin import IncidentRequest, read_incident
 from ledger.usecases.incidents.find_runs import Preview, preview
-from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE, replace_runs
+from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE
 from ledger.usecases.index_names import index_failed_run
-from ledger.usecases.settle_proposals import confirm_proposal
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import ADA, POLICY, at, paid, payment, record_events
 from tools.testing.fakes import FakeStore, Trouble, world
 from tools.testing.races import assert_sound, at_once, retrying
+from tools.testing.unguarded import begin_incident, confirm_proposal, lift_hold, replace_runs
 from tools.verify import check
 
 BEN, EVE = AccountId("acct_ben"), AccountId("acct_eve")
@@ -194,7 +194,7 @@ def test_nobody_credits_himself_and_suspended_accounts_wait(any_store: Store) ->
     shown = {one.account_id: one.left_out for one in looked_at(any_store).accounts}
     assert shown == {ADA: None, kim: None, BEN: LeftOut.SUSPENDED, sam: LeftOut.OWN}
     with pytest.raises(SecondPersonNeeded) as raised:
-        begin_incident(wanted(120), any_store, ALONE, now=NOW)
+        begin_incident(wanted(120), any_store, authority=ALONE, now=NOW)
     request = wanted(120)
     name = AccountId(request.incident_id)
     with pytest.raises(RequestRefused, match="Somebody else"):
@@ -219,10 +219,10 @@ def test_within_the_limits_one_person_is_enough_and_the_sum_counts(any_store: St
     """The stake of an incident is the sum of all its credits."""
     with_account(any_store)
     failed(any_store, "run_1", 60)
-    begin_incident(wanted(60), any_store, ALONE, now=NOW)
+    begin_incident(wanted(60), any_store, authority=ALONE, now=NOW)
     failed(any_store, "run_2", 41)
     with pytest.raises(SecondPersonNeeded):  # 60 are not given yet: 101 are left
-        begin_incident(wanted(101, "k2"), any_store, ALONE, now=NOW)
+        begin_incident(wanted(101, "k2"), any_store, authority=ALONE, now=NOW)
     sound(any_store)
 
 
@@ -231,7 +231,7 @@ def test_a_proposal_gives_no_more_than_is_left_when_it_is_confirmed(any_store: S
     with_account(any_store)
     failed(any_store, "run_1", 150)
     with pytest.raises(SecondPersonNeeded) as raised:
-        begin_incident(wanted(150), any_store, ALONE, now=NOW)
+        begin_incident(wanted(150), any_store, authority=ALONE, now=NOW)
     replace_runs(begun(any_store, 150, "k2", actor="tom").incident_id, any_store, now=NOW)
     name = wanted(150).incident_id
     confirm_proposal(AccountId(name), raised.value.proposal_id, "kim", any_store, POLICY, now=NOW)
@@ -250,7 +250,7 @@ def test_many_runs_of_one_account_are_replaced_in_parts_and_go_on_after_a_stop(a
     failed(any_store, "run_b", 7, account_id=BEN)
     incident = begun(any_store, 2 * number + 7)
     turns = iter((True, False))
-    stopped = replace_runs(incident.incident_id, any_store, lambda: next(turns), now=at(91))
+    stopped = replace_runs(incident.incident_id, any_store, has_time=lambda: next(turns), now=at(91))
     assert (stopped.state, stopped.runs, stopped.after) == (IncidentState.RUNNING, RUNS_AT_ONCE, "")
     assert [one.incident_id for one in any_store.running_incidents()] == [incident.incident_id]
     sound(any_store)

@@ -21,11 +21,7 @@ from ledger.ports.commit import Commit
 from ledger.ports.documents import audit_key, case_key, failed_run_key, sortable
 from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
-from ledger.usecases.expire_credits import expire_credits
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.follow_refunds import follow_all
-from ledger.usecases.release_parked import release_all
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.send_refunds import SendResult, send_refund
 from tests.conftest import connection_to, store_at
 from tests.contract.test_cases import HALF
@@ -49,6 +45,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import decide_case, expire_credits, follow_all, lift_hold, release_all
 
 DAY = timedelta(days=1)
 

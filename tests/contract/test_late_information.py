@@ -16,7 +16,6 @@ from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
-from ledger.usecases.consents import give_consent
 from ledger.usecases.late_information import (
     LateInformationAsked,
     ask_for_information,
@@ -30,6 +29,7 @@ from tests.contract.test_orders_terms import Shop, again
 from tests.unit.usecases.test_sending_mails import CONSENT, POLICY, Postbox, desk, order_of, ordered, pay, send
 from tools.testing.builders import ADA, NOON, at
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import give_consent
 from tools.verify import check
 
 

@@ -18,11 +18,9 @@ from ledger.ports.commit import Commit
 from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
+from ledger.usecases.consents import revoke_confirmation
 from ledger.usecases.contacts import Address, contact_change
-from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.explain_chain import explain_balance
-from ledger.usecases.limits import NO_LIMITS
 from ledger.usecases.locks import read_locks
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.open_case import open_case
@@ -30,6 +28,7 @@ from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_orders_terms import ADA, NOW, WAYS, Shop, again
 from tools.testing.builders import POLICY, refund_claim
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import confirm_consent, expire_credits, give_consent
 from tools.verify import check
 
 DAYS = 20
@@ -188,7 +187,7 @@ def test_a_new_address_gets_the_confirmation_that_the_old_one_never_had(any_stor
 
     def asks(address: Address, moment: datetime = NOW) -> Order:
         given = replace(GIVEN, given_at=moment)
-        return give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, NO_LIMITS, address)
+        return give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, address=address)
 
     asks(old)
     assert confirmations(any_store) == []
@@ -214,7 +213,7 @@ def test_each_new_address_has_a_mail_of_its_own(any_store: Store) -> None:
     any_store.commit(Commit(documents=contact_change(ADA, Address("ada@example.com", "en"), None, NOW)))
     for minute, email in enumerate(("ada@example.org", "ada@example.net"), 1):
         given = replace(GIVEN, given_at=NOW + timedelta(minutes=minute))
-        give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, NO_LIMITS, Address(email, "en"))
+        give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, address=Address(email, "en"))
         assert confirmations(any_store) == [buyer.order.order_id] * minute
     assert buyer.is_sound()
 

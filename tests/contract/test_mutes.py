@@ -19,9 +19,9 @@ from ledger.ports.store import Store
 from ledger.usecases.attribute_parked import dismiss_parked, read_receipt
 from ledger.usecases.mute_parked import end_mute, list_mutes, mute_kind, preview_mute, settle_mutes
 from ledger.usecases.record_event import RecordResult, record_event
-from ledger.usecases.release_parked import release_all
 from tools.testing.builders import ADA, PI, at, event_of, paid, payment, refund
 from tools.testing.races import assert_sound, at_once
+from tools.testing.unguarded import release_all
 
 THEIRS = NotBookable(ParkReason.UNKNOWN_PRICE, "price 'price_shop' is not in the catalogue")
 SHA = sha256(b"{}").hexdigest()

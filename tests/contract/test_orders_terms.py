@@ -21,15 +21,15 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
-from ledger.usecases.consents import confirm_consent
 from ledger.usecases.limits import Limits
 from ledger.usecases.place_order import OrderRequest, _store_checkout, place_order
 from ledger.usecases.record_event import RecordResult, record_event
 from ledger.usecases.refund_cases.preview import preview
-from ledger.usecases.shown_terms import NO_NEEDS, PlanNeeds
+from ledger.usecases.shown_terms import PlanNeeds
 from tools.stories import read_notification
 from tools.testing.builders import POLICY
 from tools.testing.fakes import FakeProvider, FakeStore, world
+from tools.testing.unguarded import NO_NEEDS, confirm_consent
 from tools.verify import check
 
 ADA, VICTIM = AccountId("acct_ada"), AccountId("acct_victim")

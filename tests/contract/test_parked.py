@@ -15,20 +15,14 @@ from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, Reco
 from ledger.domain.subjects import subject_of_event
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
-from ledger.usecases.attribute_parked import (
-    Attribution,
-    Replay,
-    attribute_parked,
-    dismiss_parked,
-    replay_parked,
-)
+from ledger.usecases.attribute_parked import Attribution, Replay, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
 from ledger.usecases.looks import record_look_at
 from ledger.usecases.record_event import record_event
-from ledger.usecases.settle_proposals import confirm_proposal
 from ledger.usecases.subject_history import MOST_LISTED, subject_history
 from tools.testing.builders import ADA, POLICY, at, ordered, paid, payment, record_events
 from tools.testing.races import assert_sound, at_once
+from tools.testing.unguarded import attribute_parked, confirm_proposal
 
 BOB = AccountId("acct_bob")
 NOBODY = AccountId("")
@@ -133,7 +127,7 @@ def test_above_a_limit_a_second_person_attributes(any_store: Store) -> None:
     name = park(any_store, event)
     alone = Authority(limits={"USD": SupportLimit(day=1999, month=1999)})
     with pytest.raises(SecondPersonNeeded) as raised:
-        attribute_parked(said(event, name), any_store, lambda _: event, alone, now=at(30))
+        attribute_parked(said(event, name), any_store, lambda _: event, authority=alone, now=at(30))
     assert balance(any_store) == 1000
     proposal_id = raised.value.proposal_id
 
@@ -146,10 +140,10 @@ def test_above_a_limit_a_second_person_attributes(any_store: Store) -> None:
         return event
 
     with pytest.raises(ConnectionError):
-        confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, fails_at_the_booking, now=at(40))
+        confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, translate=fails_at_the_booking, now=at(40))
     assert balance(any_store) == 1000
-    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, lambda _: event, now=at(41))
-    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, lambda _: event, now=at(42))
+    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, translate=lambda _: event, now=at(41))
+    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, translate=lambda _: event, now=at(42))
     assert balance(any_store) == 2000
     assert [act.action for act in any_store.audit_records(ADA)] == [
         AuditAction.PROPOSE,

@@ -12,8 +12,8 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.claim_case import claim_case, read_claim, release_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.queue import WaitingCase, waiting_cases
 from tools.testing.builders import (
     ADA,
@@ -29,6 +29,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.races import at_once
+from tools.testing.unguarded import decide_case, follow_all
 
 CASE = "case_1"
 

@@ -26,7 +26,6 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import case_key, intent_key
 from ledger.ports.reads import Keys
-from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits
 from tests.conftest import store_at
 from tools.testing.builders import (
@@ -45,6 +44,7 @@ from tools.testing.builders import (
     refund,
 )
 from tools.testing.stored_items import unpacked_lot
+from tools.testing.unguarded import expire_credits
 
 ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""

@@ -23,10 +23,9 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
-from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, reject_proposal
-from ledger.usecases.state_amount import state_amount
+from ledger.usecases.holds import place_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.settle_proposals import read_proposal, reject_proposal
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
     ADA,
@@ -44,6 +43,7 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeStore, world
 from tools.testing.races import assert_sound, at_once, retrying
+from tools.testing.unguarded import UNLIMITED, confirm_proposal, decide_case, lift_hold, state_amount
 from tools.verify import check
 
 ALONE = Authority(
@@ -98,13 +98,13 @@ def test_an_adjustment_gives_once_and_takes_back_only_what_adjustments_gave(any_
         adjust_credits(give(61, "k1"), any_store, ALONE, now=at(61))
     assert balance(any_store) == 1060
     with pytest.raises(RequestRefused, match="60 credits of earlier adjustments are left"):
-        adjust_credits(give(-61, "k2"), any_store, now=at(62))
+        adjust_credits(give(-61, "k2"), any_store, UNLIMITED, now=at(62))
     adjust_credits(give(-25, "k3"), any_store, ALONE, now=at(63))
     assert balance(any_store) == 1035
     entries = [(one.kind, one.counter, one.credits) for one in any_store.entries(ADA) if "adj_" in one.lot_id]
     assert entries == [("adjust", "goodwill", -25), ("grant", "goodwill", 60)]
     with pytest.raises(NotFound):
-        adjust_credits(give(5, "k1", account_id=BEN), any_store, now=at(64))
+        adjust_credits(give(5, "k1", account_id=BEN), any_store, UNLIMITED, now=at(64))
     assert acts(any_store) == [(AuditAction.ADJUST, "sam"), (AuditAction.ADJUST, "sam")]
     assert [act.reason for act in any_store.audit_records(ADA)] == ["A late reply.", "A late reply."]
     sound(any_store)
@@ -114,11 +114,11 @@ def test_what_is_taken_back_leaves_what_was_used(any_store: Store) -> None:
     """The lots that were given last first."""
     with_account(any_store)
     for number in (1, 2):
-        adjust_credits(give(40, f"k{number}"), any_store, now=at(60 + number))
+        adjust_credits(give(40, f"k{number}"), any_store, UNLIMITED, now=at(60 + number))
     draw_credits(ADA, "run_1", 10, any_store, now=at(65))
     with pytest.raises(RequestRefused):
-        adjust_credits(give(-71, "k3"), any_store, now=at(66))
-    adjust_credits(give(-70, "k4"), any_store, now=at(66))
+        adjust_credits(give(-71, "k3"), any_store, UNLIMITED, now=at(66))
+    adjust_credits(give(-70, "k4"), any_store, UNLIMITED, now=at(66))
     assert balance(any_store) == 1000
     sound(any_store)
 
@@ -130,9 +130,11 @@ def test_an_adjustment_takes_of_the_latest_one_first_and_nothing_that_a_case_gav
     replacement = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Instead.",), clause="6", credits=50)
     decide_case(case.case_id, replacement, "sam", any_store, POLICY, now=at(55))
     with pytest.raises(RequestRefused, match="0 credits of earlier adjustments are left"):
-        adjust_credits(give(-1, "k0"), any_store, now=at(56))
-    earlier, later = (adjust_credits(give(40, f"k{number}"), any_store, now=at(60 + number)) for number in (1, 2))
-    adjust_credits(give(-30, "k3"), any_store, now=at(63))
+        adjust_credits(give(-1, "k0"), any_store, UNLIMITED, now=at(56))
+    earlier, later = (
+        adjust_credits(give(40, f"k{number}"), any_store, UNLIMITED, now=at(60 + number)) for number in (1, 2)
+    )
+    adjust_credits(give(-30, "k3"), any_store, UNLIMITED, now=at(63))
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     left = {lot_id: lot.remaining for lot_id, lot in account.lots.items() if lot_id.startswith("goodwill/")}
     assert {name: left.pop(f"goodwill/{name}") for name in (earlier, later)} == {earlier: 40, later: 10}

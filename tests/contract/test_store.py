@@ -45,8 +45,7 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page, WaitingPayment
 from ledger.ports.store import Store
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.stop_renewals import StopResult, stop_renewals
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
@@ -69,6 +68,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider
+from tools.testing.unguarded import decide_case, lift_hold
 
 _T = TypeVar("_T")
 

@@ -18,8 +18,8 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import case_key
 from ledger.ports.reads import Page
 from ledger.ports.store import Store
-from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.holds import place_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from tools.testing.builders import (
     ADA,
     CH,
@@ -35,6 +35,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import decide_case, lift_hold
 
 _T = TypeVar("_T")
 BOB = AccountId("acct_bob")

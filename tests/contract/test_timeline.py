@@ -19,11 +19,11 @@ from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
 from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched
-from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.holds import place_hold
 from ledger.usecases.index_names import index_purchases
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.looks import record_look
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.timeline import LineKind, TimelineLine, timeline
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_parked import park
@@ -44,6 +44,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import decide_case, lift_hold
 
 BOB = AccountId("acct_bob")
 

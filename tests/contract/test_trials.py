@@ -13,7 +13,6 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.domain.refund_cases import CaseState, RefundReason
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.consents import confirm_consent, give_consent
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.usage import draw_credits
@@ -21,6 +20,7 @@ from tests.contract.test_locked_credits import GIVEN, SHOWN
 from tests.contract.test_orders_terms import ADA, Shop, again, rewritten
 from tools.testing.builders import POLICY, refund_claim
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import confirm_consent, give_consent
 from tools.verify import check
 
 BEGINS, CHARGED = datetime(2026, 9, 1, 12, tzinfo=UTC), datetime(2026, 10, 1, 12, tzinfo=UTC)

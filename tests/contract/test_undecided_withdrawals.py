@@ -16,8 +16,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.locks import read_locks
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.usage import draw_credits, fail_run
@@ -37,6 +36,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
+from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
 SUBSCRIPTION = "stripe:sub_1"

@@ -12,9 +12,9 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import ADA, IN, LATER, at, event_of, paid, payment, record_events, refund
+from tools.testing.unguarded import expire_credits
 
 PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 END = LATER + timedelta(days=1)

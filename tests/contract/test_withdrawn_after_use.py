@@ -12,8 +12,6 @@ from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.withdrawn import REPEATED, has_used_and_withdrawn, withdrawal_flags
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.place_order import place_order
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_cases import SOLD, request
@@ -34,6 +32,7 @@ from tools.testing.builders import (
 from tools.testing.builders import payment as payment_of
 from tools.testing.fakes import FakeProvider, FakeStore
 from tools.testing.ledgers import decided
+from tools.testing.unguarded import lift_hold, place_order
 
 SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
 

@@ -9,13 +9,13 @@ from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReaso
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.consents import revoke_confirmation
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, ask, new_key
 from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import at, dispute, event_of, refund
+from tools.testing.unguarded import decide_case, decide_deferred
 
 PATH = f"/support/accounts/{ADA}/disputes"
 

@@ -26,8 +26,7 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits
@@ -45,6 +44,7 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost, world
 from tools.testing.races import assert_sound, at_once, retrying
+from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
 ROUNDS = max(2, int(os.environ.get("ROUNDS", "6")))

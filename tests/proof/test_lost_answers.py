@@ -7,9 +7,9 @@ from pynamodb.exceptions import TransactWriteError, VerboseClientError
 
 from ledger.domain.receipts import RecordOutcome
 from ledger.usecases.expire_credits import expire_account
-from ledger.usecases.holds import lift_hold
 from tests.conftest import store_at
 from tools.testing.builders import ADA, LATER, at, dispute, event_of, paid, payment, record_events
+from tools.testing.unguarded import lift_hold
 
 
 class Forgetful:

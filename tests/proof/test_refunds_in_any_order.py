@@ -22,11 +22,11 @@ from ledger.domain.facts import (
     RefundTotalReported,
 )
 from ledger.domain.texts import Text
-from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.proof.test_convergence import meaning
 from tools.testing.builders import ADA, LATER, PI, at, dispute, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import expire_credits
 from tools.verify import check
 
 END = LATER + timedelta(days=1)

@@ -40,9 +40,9 @@ from ledger.ports.documents import contact_key, mail_intent_key, mail_record_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS, names_of_parked
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
-from ledger.usecases.attribute_parked import Attribution, Replay, attribute_parked, dismiss_parked, replay_parked
+from ledger.usecases.attribute_parked import Attribution, Replay, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
-from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
+from ledger.usecases.consents import revoke_confirmation
 from ledger.usecases.credit_notes import Seller
 from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
@@ -50,10 +50,8 @@ from ledger.usecases.declarations.mails import record_acknowledgement, record_no
 from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
-from ledger.usecases.expire_credits import expire_credits
-from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.holds import place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
-from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import (
     index_contact,
     index_declaration,
@@ -71,20 +69,17 @@ from ledger.usecases.looks import (
     record_look_at,
 )
 from ledger.usecases.mute_parked import end_mute, list_mutes, mute_kind, settle_mutes
-from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.claim_case import claim_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
-from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
-from ledger.usecases.settle_proposals import confirm_proposal, reject_proposal
-from ledger.usecases.state_amount import state_amount
+from ledger.usecases.settle_proposals import reject_proposal
 from ledger.usecases.usage import RUNS_ROUTE, draw_credits, fail_run, lot_changes
 from tools.orders import place_orders_of
 from tools.stories import stories
@@ -109,6 +104,20 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+from tools.testing.unguarded import (
+    attribute_parked,
+    confirm_consent,
+    confirm_proposal,
+    decide_case,
+    decide_deferred,
+    expire_credits,
+    give_consent,
+    lift_hold,
+    place_order,
+    release_all,
+    replace_runs,
+    state_amount,
+)
 
 SOLD = catalogue.load()
 EXPIRING = catalogue.Catalogue(

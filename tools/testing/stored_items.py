@@ -68,7 +68,13 @@ def _fulfilment_key_item(stored: FulfilmentKey) -> Item:
     if stored.payment_ids and stored.account_id:
         products = frozenset({stored.product_id} if stored.product_id else ())
         change = FulfilmentKeyChange(
-            key=stored.key, payment_ids=stored.payment_ids, account_id=stored.account_id, product_ids=products
+            key=stored.key,
+            payment_ids=stored.payment_ids,
+            account_id=stored.account_id,
+            product_ids=products,
+            terms_hash=None,
+            checkout_id=None,
+            has_consent=None,
         )
         ((_, update),) = _WRITES.updates(Commit(fulfilment_keys=(change,)))
         item = stored_by(update)
@@ -81,6 +87,7 @@ def _fulfilment_key_item(stored: FulfilmentKey) -> Item:
 def _account_item(account: Account) -> Item:
     change = AccountChange(
         account_id=account.account_id,
+        version=None,
         lots=account.lots,
         holds=account.holds,
         flags=account.flags,
@@ -89,10 +96,13 @@ def _account_item(account: Account) -> Item:
     item = stored_by(_WRITES.update_account(change))
     for subscription in account.subscriptions.values():
         item = stored_by(
-            _WRITES.update_account(AccountChange(account_id=account.account_id, subscription=subscription)), item
+            _WRITES.update_account(
+                AccountChange(account_id=account.account_id, version=None, subscription=subscription)
+            ),
+            item,
         )
     for period, payment_id in account.covered.items():
-        covered = AccountChange(account_id=account.account_id, period=period, covered_by=payment_id)
+        covered = AccountChange(account_id=account.account_id, version=None, period=period, covered_by=payment_id)
         item = stored_by(_WRITES.update_account(covered), item)
     return {**item, "version": {"N": str(account.version)}}
 

@@ -36,7 +36,7 @@ class Config:
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
     address_key_name: str | None = None  # of the key of addresses' hashes in Secrets Manager; None: use `address_key`
     address_key: str = field(default="", repr=False)  # for local runs
-    is_paused: bool = False  # whether no refund is decided or sent, while a restored table catches up
+    is_paused: bool  # whether no refund is decided or sent, while a restored table catches up
     scope: Scope = EVERYTHING  # what in the providers' accounts is ours
     release: str = ""  # which release of this package is deployed, as its layer's version names it
     api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
@@ -74,7 +74,7 @@ class Config:
             low_balance=_credits(environment, "LOW_BALANCE"),
             is_order_refused_in_debt=environment.get("ORDER_REFUSED_IN_DEBT", "").lower() != "false",
             archive_streams=tuple(filter(None, environment.get("ARCHIVE_STREAM_NAMES", "").split(","))),
-            is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
+            is_paused=environment.get("REFUNDS_PAUSED", "").lower() != "false",
             scope=Scope(
                 _by_provider(environment, "ACCOUNT_ID"), parse_mute_rules(environment.get("MUTED", ""), PROVIDERS)
             ),

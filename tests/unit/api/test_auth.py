@@ -36,7 +36,7 @@ def request_of(**claims: object) -> Any:
 @pytest.mark.parametrize("groups", ["refund desk", ["refund desk"], '["refund desk"]', '["sales", "refund desk"]'])
 def test_the_group_of_the_configured_claim_is_support(groups: object) -> None:
     """In each shape that issuers send, but for API Gateway's own list: there a space ends a group."""
-    assert support(request_of(**{"https://tagger/roles": groups})).account_id == "acct_sam"
+    assert support(request_of(**{"https://tagger/roles": groups}), about=None).account_id == "acct_sam"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_no_other_claim_and_no_other_group_is_support(claims: dict[str, object])
     """The shipped names count only where nothing else is configured."""
     assert caller(request_of(**claims)).account_id == "acct_sam"
     with pytest.raises(Forbidden):
-        support(request_of(**claims))
+        support(request_of(**claims), about=None)
 
 
 def test_without_an_authorizer_there_is_no_caller() -> None:

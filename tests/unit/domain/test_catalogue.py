@@ -309,7 +309,7 @@ def test_a_digest_stays_what_it_is() -> None:
 )
 def test_what_was_agreed_is_the_product_under_its_terms(product: Product) -> None:
     """An order keeps them, and grants what the product granted then, at the order's price."""
-    terms = product.terms_at("stripe")
+    terms = product.terms_at("stripe", lock_days=None)
     agreed = agreed_product(terms, product_id=product.product_id, provider="stripe", price_minor=99, currency="GBP")
     at_its_price = replace(product, prices={"GBP": 99}, price_ids={"stripe": ("p_1",)})
     if product.kind is ProductKind.PACK:
@@ -326,9 +326,9 @@ def test_an_order_of_old_is_under_the_terms_of_its_time_at_its_own_price() -> No
     assert product
     assert (product.credits, product.prices, product.price_ids) == (500, {"EUR": 1800}, {"stripe": ("price_pack500",)})
     assert sold.agreed(replace(ordered, product_id="gone")) is None
-    kept = replace(ordered, product_id="gone", terms=PACK.terms_at("stripe"))
+    kept = replace(ordered, product_id="gone", terms=PACK.terms_at("stripe", lock_days=None))
     assert sold.agreed(kept) == agreed_product(
-        PACK.terms_at("stripe"), product_id="gone", provider="stripe", price_minor=1800, currency="EUR"
+        PACK.terms_at("stripe", lock_days=None), product_id="gone", provider="stripe", price_minor=1800, currency="EUR"
     )
 
 
@@ -337,7 +337,7 @@ def test_whether_a_checkout_takes_discount_codes_is_as_the_catalogue_says(takes:
     """At the order's time: it is no part of what was agreed."""
     later = _terms(600, NOW) | {"takes_discount_codes": not takes}
     sold = catalogue.parse(_with_terms(_terms(500) | {"takes_discount_codes": takes}, later))
-    kept = replace(ORDER, product_id="pack_500", made_at=SUMMER, terms=PACK.terms_at("stripe"))
+    kept = replace(ORDER, product_id="pack_500", made_at=SUMMER, terms=PACK.terms_at("stripe", lock_days=None))
     product = sold.agreed(kept)
     assert product
     assert product.takes_discount_codes is takes

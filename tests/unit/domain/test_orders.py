@@ -21,7 +21,7 @@ from ledger.domain.orders import (
 )
 from tools.testing.builders import CONSENT, MADE, ORDER
 
-TERMS = Terms(kind="pack", price_id="price_pack1000", credits=1000)
+TERMS = Terms(kind="pack", price_id="price_pack1000", credits=1000, lock_days=None)
 PACK = replace(ORDER, terms=TERMS)
 LATER = MADE + timedelta(days=1)
 SHOWN = ShownInformation(policy_version="1", text_version="1", language="de", digest="d1", at=MADE)

@@ -196,17 +196,35 @@ def test_a_refund_takes_its_share_of_the_whole_value() -> None:
         assert target(bought.with_facts(*refunds)).lots[0].refund_target == taken
 
 
+GRANTED = LotTarget(
+    lot_id="lot",
+    granted=10,
+    expires_at=None,
+    refund_target=0,
+    dispute_target=0,
+    is_frozen=False,
+    reserve_target=0,
+    grace_from=None,
+    subscription_id=None,
+    locked_until=None,
+    owes_no_refund=False,
+    is_withdrawn=False,
+)
+"""The target of a lot to which nothing has happened."""
+
+
 @pytest.mark.parametrize("credits_", [1, 1000])
 def test_a_target_brings_a_lot_to_it_and_keeps_what_was_drawn(credits_: int) -> None:
     """From nothing, and from any state that it has."""
-    wanted = LotTarget("lot", credits_, LATER, 0, 1, True, 0)
+    wanted = replace(GRANTED, granted=credits_, expires_at=LATER, dispute_target=1, is_frozen=True)
     fresh = wanted.applied_to(None)
     assert fresh == Lot(lot_id="lot", granted=credits_, expires_at=LATER, disputed=1, dispute_target=1, is_frozen=True)
     used = Lot(lot_id="lot", granted=3000, drawn=credits_, refund_target=9, reserve_target=9, refunded=9)
     assert wanted.applied_to(used) == replace(fresh, drawn=credits_, disputed=0)
-    assert LotTarget("lot", 10, None, 0, 0, False).applied_to(None) == Lot(lot_id="lot", granted=10)
-    assert LotTarget("lot", 10, None, 4, 0, False, 2).applied_to(None).reserved == 2
-    graced = LotTarget("lot", 10, LATER, 0, 0, False, grace_from=at(9), subscription_id="stripe:sub_1").applied_to(used)
+    assert GRANTED.applied_to(None) == Lot(lot_id="lot", granted=10)
+    assert replace(GRANTED, refund_target=4, reserve_target=2).applied_to(None).reserved == 2
+    renewing = replace(GRANTED, expires_at=LATER, grace_from=at(9), subscription_id="stripe:sub_1")
+    graced = renewing.applied_to(used)
     assert (graced.grace_from, graced.subscription_id) == (at(9), "stripe:sub_1")
 
 
@@ -214,7 +232,7 @@ def test_a_target_says_all_that_the_ledger_should_hold() -> None:
     """For a payment that nothing has happened to yet."""
     expiring = Purchase(payment_id=PI).with_facts(payment(expires_at=LATER, fulfilment_key="order/o"))
     assert target(expiring) == Target(
-        lots=(LotTarget("order/o/0", 1000, LATER, 0, 0, False, 0),),
+        lots=(replace(GRANTED, lot_id="order/o/0", granted=1000, expires_at=LATER),),
         holds={},
         flags={},
         cleared_holds=frozenset(),

@@ -35,10 +35,10 @@ from ledger.domain.refunds import (
 )
 from ledger.domain.refunds import returned as return_of
 from ledger.domain.texts import Text
-from ledger.usecases.holds import lift_hold
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import ADA, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund, returned
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import lift_hold
 
 
 def reported(total_minor: int, minute: float) -> RefundTotalReported:

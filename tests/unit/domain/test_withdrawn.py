@@ -17,7 +17,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.purchases import LotTarget, Purchase, target
+from ledger.domain.purchases import Purchase, target
 from ledger.domain.refunds import is_returned_by_law
 from ledger.domain.texts import Text
 from ledger.domain.withdrawn import (
@@ -225,9 +225,3 @@ def test_of_two_payments_for_one_order_the_later_lock_counts() -> None:
     )
     assert [lot.locked_until for lot in target(first, second, third).lots] == [max(at(500), LATER)]
     assert [lot.locked_until for lot in target(first.with_facts(COMPLETE), second).lots] == [None]
-
-
-def test_a_target_of_an_older_release_locks_nothing_and_keeps_every_debt() -> None:
-    """Both came later."""
-    plain = LotTarget("lot", 10, None, 0, 0, is_frozen=False)
-    assert (plain.locked_until, plain.owes_no_refund, plain.is_withdrawn) == (None, False, False)

@@ -323,6 +323,7 @@ REPORTED = replace(
 )
 ACCOUNT = AccountChange(
     account_id=ADA,
+    version=None,
     lots={LOT.lot_id: LOT},
     holds={"dispute:stripe:dp_1": Hold(AT, PI), "support:1": Hold(LATER, None)},
     flags={"inquiry:stripe:dp_2": AT},
@@ -702,7 +703,13 @@ def goldens() -> dict[str, Golden]:
     """Return one golden item of each kind by its file's name."""
     writes = Writes("ledger")
     claim = FulfilmentKeyChange(
-        key="order/ord_1", payment_ids=(PI,), account_id=ADA, product_ids=frozenset({"pack_1000"})
+        key="order/ord_1",
+        payment_ids=(PI,),
+        account_id=ADA,
+        product_ids=frozenset({"pack_1000"}),
+        terms_hash=None,
+        checkout_id=None,
+        has_consent=None,
     )
     parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_keys=(claim,), order=ORDER)))
     pointer = PaymentPointer(

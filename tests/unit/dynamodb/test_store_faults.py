@@ -23,8 +23,7 @@ from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange, Refusal
 from ledger.ports.documents import intent_key
 from ledger.usecases import plan_booking
-from ledger.usecases.expire_credits import expire_credits
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.transaction import PATIENCE_S, PAUSE_LIMIT_S
 from ledger.usecases.usage import draw_credits, fail_run
@@ -45,6 +44,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import decide_case, expire_credits
 from tools.testing.virtual_time import VirtualTime
 
 
@@ -223,7 +223,9 @@ def test_every_write_of_a_first_grant_stands_under_a_condition() -> None:
     """It is written without a read: what it must not meet, its conditions say."""
     connection = Troubled()
     store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
-    store.commit(plan_booking.plan_first_grant(paid(payment(fulfilment_key="order/ord_1")), receipt(paid())))
+    store.commit(
+        plan_booking.plan_first_grant(paid(payment(fulfilment_key="order/ord_1")), receipt(paid()), is_claimed=False)
+    )
     (call,) = connection.calls
     operations = [*call["put_items"], *call["update_items"]]
     assert len(operations) == 5
@@ -336,7 +338,7 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
     settled = payment(PaymentId(pi), fulfilment_key="order/ord_01k9zq3v7m8n5p2r4s6t8w0x1y", account_id=ours)
     event = paid(settled, event_id="evt_1QxYzAbCdEfGhIjKlMnOpQrS", customer="cus_QxYzAbCdEfGhIj")
     connection = Troubled()
-    granted = plan_booking.plan_first_grant(event, receipt(event))
+    granted = plan_booking.plan_first_grant(event, receipt(event), is_claimed=False)
     assert granted.receipt
     DynamoDBStore("ledger", connection).commit(granted)  # type: ignore[arg-type]
     (call,) = connection.calls
@@ -356,7 +358,9 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
 
 def test_the_entries_of_a_commit_name_their_effect_and_not_their_event() -> None:
     """The same effect has the same id whoever tells it: it can't be booked twice."""
-    first, second = (plan_booking.plan_first_grant(event, receipt(event)) for event in (paid(), paid()))
+    first, second = (
+        plan_booking.plan_first_grant(event, receipt(event), is_claimed=False) for event in (paid(), paid())
+    )
     assert isinstance(first, Commit)
     assert [entry.entry_id for entry in first.entries] == [entry.entry_id for entry in second.entries]
     assert first.entries[0].account_id == ADA

@@ -89,10 +89,10 @@ def test_each_setting_has_its_variable() -> None:
 
 @pytest.mark.parametrize("environment", [{"TABLE_NAME": "t"}, dict.fromkeys(EVERYTHING_SET, "") | {"TABLE_NAME": "t"}])
 def test_what_is_not_set_is_the_safe_side(environment: dict[str, str]) -> None:
-    """Live mode, a debt that counts, no local address. A parameter of the template that is left empty is not set."""
+    """Live mode, a debt that counts, no refund, no local address. A parameter that is left empty is not set."""
     config = Config.of({name: value for name, value in environment.items() if name != "PROVIDER_MODE"})
     assert (config.is_live, config.is_debt_withheld, config.is_order_refused_in_debt) == (True, True, True)
-    assert (config.is_measured, config.is_paused, config.is_s3_local) == (True, False, False)
+    assert (config.is_measured, config.is_paused, config.is_s3_local) == (True, True, False)
     assert (config.secrets_name, config.keys_name, config.policy_file, config.evidence_bucket) == (None,) * 4
     assert (config.support_group, config.groups_claim) == ("billing-support", "cognito:groups")
     assert (config.catalogue_file, config.archive_streams, config.scope.text) == (catalogue.DEFAULT_FILE, (), "")
@@ -101,12 +101,13 @@ def test_what_is_not_set_is_the_safe_side(environment: dict[str, str]) -> None:
     assert set(config.api_bases.values()) == {None}
 
 
-@pytest.mark.parametrize("variable", ["DEBT_WITHHELD", "ORDER_REFUSED_IN_DEBT"])
+@pytest.mark.parametrize("variable", ["DEBT_WITHHELD", "ORDER_REFUSED_IN_DEBT", "REFUNDS_PAUSED"])
 @pytest.mark.parametrize(("value", "is_on"), [("true", True), ("True", True), ("FALSE", False), ("no", True)])
 def test_only_false_turns_a_guard_off(variable: str, value: str, *, is_on: bool) -> None:
     """Whatever else is written leaves it on."""
-    config = Config.of({"TABLE_NAME": "t", variable: value})
-    assert (config.is_debt_withheld and config.is_order_refused_in_debt) is is_on
+    guards = {"DEBT_WITHHELD": "true", "ORDER_REFUSED_IN_DEBT": "true", "REFUNDS_PAUSED": "true"}
+    config = Config.of({"TABLE_NAME": "t"} | guards | {variable: value})
+    assert (config.is_debt_withheld and config.is_order_refused_in_debt and config.is_paused) is is_on
 
 
 @pytest.mark.parametrize("value", ["-1", "x", "1.5", "1000000000", "²"])

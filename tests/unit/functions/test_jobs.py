@@ -29,7 +29,6 @@ from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.decide_case import decide_case
 from tests.contract.test_cases import HALF
 from tools.testing.builders import (
     LATER,
@@ -47,6 +46,7 @@ from tools.testing.builders import (
 )
 from tools.testing.domain_events import Delivered, delivered, queued
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import decide_case
 
 METRICS = "CloudWatchMetrics"
 
@@ -64,7 +64,8 @@ class Context:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime over a store in memory, in which only Stripe can be called: nobody has put Paddle's key."""
-    for name, value in {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "POWERTOOLS_METRICS_NAMESPACE": "t"}.items():
+    given = {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "REFUNDS_PAUSED": "false"}
+    for name, value in (given | {"POWERTOOLS_METRICS_NAMESPACE": "t"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     runtime.cache_clear()

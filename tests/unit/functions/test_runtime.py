@@ -24,8 +24,9 @@ ENVIRONMENT = {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "AWS_REGION": "e
 
 @pytest.mark.parametrize(
     ("setting", "is_paused"),
-    [({}, False), ({"REFUNDS_PAUSED": "false"}, False), ({"REFUNDS_PAUSED": ""}, False)]
-    + [({"REFUNDS_PAUSED": value}, True) for value in ("true", "True")],
+    [({"REFUNDS_PAUSED": value}, False) for value in ("false", "False")]
+    + [({"REFUNDS_PAUSED": value}, True) for value in ("true", "True", "yes", "")]
+    + [({}, True)],
 )
 def test_a_pause_of_refunds_reaches_what_sends_and_what_decides(setting: dict[str, str], *, is_paused: bool) -> None:
     """On a restored table nothing is decided that may have been paid after its time. All else is as published."""

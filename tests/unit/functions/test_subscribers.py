@@ -34,7 +34,7 @@ from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import contact_key
 from ledger.runtime import Runtime
 from ledger.usecases.declarations.submit import submit
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.record_event import record_event
 from ledger.usecases.usage import draw_credits, fail_run
@@ -54,6 +54,7 @@ from tools.testing.builders import (
 )
 from tools.testing.domain_events import Delivered, delivered, queued
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import begin_incident
 
 __all__ = ["services"]  # the fixture of the jobs
 

@@ -18,21 +18,11 @@ def plainly(**changed: Any) -> PolicyContext:
     return refund_context(**{"order": None, **changed})
 
 
-def test_a_situation_says_no_more_than_was_told() -> None:
-    """Whatever is not known is not made up against the customer, nor for them."""
+def test_a_request_counts_from_now_unless_it_was_submitted_before() -> None:
+    """Without lines no credits are there."""
     plain = plainly(lines=())
-    assert (plain.refunded_minor, plain.overcharge_minor, plain.failed_runs, plain.failed_credits) == (0, 0, 0, 0)
-    assert (plain.failed_since_decline, plain.duplicate_minor, plain.refunded_minor) == (0, 0, 0)
-    marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
-    assert not any(marks)
-    more = (plain.is_plan_change, plain.is_of_known_contract, plain.follows_trial, plain.has_unordered_sale)
-    assert not any((*more, plain.has_company_data, plain.has_other_tax_id, plain.is_similar_disputed))
-    assert (plain.lasts_for, plain.billing_country, plain.provider) == (timedelta(0), None, None)
-    assert plain.is_for_ordered_product
     assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(submitted_at=MADE).requested_at == MADE
-    line = LineUsage(line_id="0", amount_minor=1, granted=5, drawn=0)
-    assert (line.unused, line.taken_back) == (5, 0)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,12 @@ MISSING = object()
         ("request_limits", {"orders": {"most": 1, "within_s": 59}}, "within_s is 59, should be 60 to 86400"),
         ("request_limits", {"orders": {"most": 1, "within_s": 86401}}, "within_s is 86401, should be 60 to 86400"),
         ("request_limits", {"orders": {"most": 1, "within_s": 60, "x": 1}}, "unknown field x"),
+        ("request_limits", {}, "request_limits is '', should be all of orders, consents"),
+        (
+            "request_limits",
+            {"orders": {"most": 1, "within_s": 60}, "evidence": {"most": 1, "within_s": 60}},
+            "request_limits is 'orders, evidence', should be all of orders, consents, refund_requests, evidence, bill",
+        ),
         ("colour", "red", "unknown field colour"),
     ],
 )
@@ -107,11 +113,12 @@ def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most:
             rules.parse({**RIGHT, name: figure})
 
 
-def test_limits_of_requests_may_be_left_out_and_have_their_units() -> None:
-    """What is not named has none."""
-    limits = {"orders": {"most": 1000, "within_s": 86_400}, "evidence": {"most": 1, "within_s": 60}}
+def test_each_kind_of_request_has_a_limit_with_its_units() -> None:
+    """Its bounds are part of what may be set."""
+    most = {"most": 1000, "within_s": 86_400}
+    limits = {str(kind): most for kind in LimitedRequest} | {"evidence": {"most": 1, "within_s": 60}}
     assert rules.parse({**RIGHT, "request_limits": limits}).request_limits == {
-        LimitedRequest.ORDERS: RequestLimit(most=1000, within=timedelta(days=1)),
+        **dict.fromkeys(LimitedRequest, RequestLimit(most=1000, within=timedelta(days=1))),
         LimitedRequest.EVIDENCE: RequestLimit(most=1, within=timedelta(minutes=1)),
     }
     assert {*rules.parse(RIGHT).request_limits} == {*LimitedRequest}

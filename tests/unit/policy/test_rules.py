@@ -31,7 +31,7 @@ from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import RULES
 from ledger.policy.texts import shipped_texts
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
-from tools.testing.builders import CONSENT, MADE, ORDER, own_words, payment, rendered
+from tools.testing.builders import CONSENT, MADE, ORDER, own_words, payment, refund_context, rendered
 
 TEXTS = shipped_texts()
 POLICY = rules.load()
@@ -65,16 +65,7 @@ def line(drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_mino
 
 def asks(reason: RefundReason, *, day: float = 3, drawn: int = 0, taken_back: int = 0, **changed: Any) -> PolicyContext:
     """Somebody paid 20.00 EUR for 1,000 credits, used some, and asks for money back after so many days."""
-    asked = PolicyContext(
-        reason=reason,
-        now=MADE + timedelta(days=day),
-        paid_at=MADE,
-        paid_minor=2000,
-        currency="EUR",
-        refundable_minor=2000,
-        lines=(line(drawn, taken_back),),
-        order=order(),
-    )
+    asked = refund_context(reason, day=day, lines=(line(drawn, taken_back),), order=order())
     return replace(asked, **changed)
 
 
@@ -782,7 +773,7 @@ def test_a_withdrawal_keeps_the_price_of_what_was_used_rounded_down_and_leaves_n
 ) -> None:
     """The decision, booked: what it takes back beyond what was unused is less than one cent's worth, and not owed."""
     drawn = data.draw(st.integers(0, granted))
-    use = LineUsage(line_id="0", amount_minor=paid_minor, granted=granted, drawn=drawn)
+    use = LineUsage(line_id="0", amount_minor=paid_minor, granted=granted, drawn=drawn, taken_back=0)
     decision = decide(asks(WITHDRAWAL, paid_minor=paid_minor, refundable_minor=paid_minor, lines=(use,)))
     assume(decision.outcome is DecisionOutcome.APPROVE)
     bought = Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(paid_minor=paid_minor, credits_=granted))
@@ -903,7 +894,7 @@ uses = st.builds(
     taken_back=credits_of,
 )
 situations = st.builds(
-    PolicyContext,
+    refund_context,
     reason=st.sampled_from(RefundReason),
     now=near,
     paid_at=near,
@@ -1056,6 +1047,6 @@ def test_who_may_withdraw_is_refunded_or_noted_and_never_just_declined(
 
 def test_a_share_of_nothing_is_nothing() -> None:
     """Free orders, lines without credits: no division by zero anywhere above."""
-    empty = LineUsage(line_id="0", amount_minor=0, granted=0, drawn=5)
+    empty = LineUsage(line_id="0", amount_minor=0, granted=0, drawn=5, taken_back=0)
     assert decide(asks(WITHDRAWAL, lines=(empty, empty))).money_minor == 0
     assert share_of(1, 0) == 0

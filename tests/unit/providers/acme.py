@@ -81,6 +81,7 @@ def _sale_paid(notification: Notification) -> EventFields:
         lines=(line,),
         at=notification.at,
         cause=notification.cause,
+        locked_until=None,
     )
     return {"owner": owner, "names": (payment.payment_id,), "payment": payment}
 

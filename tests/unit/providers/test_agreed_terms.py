@@ -52,7 +52,7 @@ def order(provider: str, product_id: str) -> Order:
         is_business=False,
         policy_version="1",
         made_at=datetime(2026, 8, 31, tzinfo=UTC),
-        terms=product.terms_at(provider),
+        terms=product.terms_at(provider, lock_days=None),
     )
 
 

@@ -222,6 +222,7 @@ PACK = PaymentSettled(
     fulfilment_key="order/ord_1",
     order_id=OrderId("ord_1"),
     customer_id="stripe:cus_1",
+    locked_until=None,
 )
 
 
@@ -462,6 +463,7 @@ MONTH = PaymentSettled(
     subscription_id="stripe:sub_1",
     customer_id="stripe:cus_1",
     invoice_number="ITAI-1",
+    locked_until=None,
 )
 RENEWED = replace(MONTH, fulfilment_key=PERIOD, covers=None, is_renewal=True)
 RENEWS = {"billing_reason": "subscription_cycle"}
@@ -1676,6 +1678,7 @@ BOUGHT = PaymentSettled(
     order_id=OrderId("ord_1"),
     customer_id="paddle:ctm_1",
     invoice_number="1234-1",
+    locked_until=None,
 )
 PAID_PERIOD = "period/paddle:sub_1/2026-09-01T00:00:00Z"
 FIRST = replace(

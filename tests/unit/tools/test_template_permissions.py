@@ -17,7 +17,7 @@ from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.documents import DocumentKind
 from ledger.ports.store import Store
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tests.unit.tools.template_parts import (
     ARCHIVE_STREAMS,
@@ -44,6 +44,7 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeStore
 from tools.testing.reach import calls_of, reach_of
+from tools.testing.unguarded import decide_case
 
 TABLE = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
 WHOLE = {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"}}

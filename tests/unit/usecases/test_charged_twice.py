@@ -9,7 +9,6 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import CHARGED_TWICE, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.policy import rules
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
 from tests.contract.test_cases import HALF
@@ -29,6 +28,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
+from tools.testing.unguarded import decide_case
 from tools.verify import check
 
 AGAIN = PaymentId("stripe:pi_2")

@@ -22,10 +22,9 @@ from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_account
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.plan_booking import plan_event
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -45,6 +44,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
+from tools.testing.unguarded import decide_case, lift_hold, place_order
 from tools.verify import check
 
 ALL_OF_IT = ReviewDecision(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)

@@ -12,7 +12,7 @@ from ledger.domain.refund_cases import RefundReason
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.consents import confirm_consent, revoke_confirmation
+from ledger.usecases.consents import revoke_confirmation
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.usage import draw_credits
 from tests.contract.test_locked_credits import GIVEN, Buyer
@@ -20,6 +20,7 @@ from tests.contract.test_orders_terms import ADA, NOW, Shop
 from tests.contract.test_trials import BEGINS, CHARGED, DAYS, first_charge, on_trial
 from tools.testing.builders import POLICY, refund_claim
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import confirm_consent
 from tools.verify import check
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -7,7 +7,7 @@ from ledger.domain.facts import RefundState
 from ledger.domain.ids import job_correlation_id, request_correlation_id
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.expire_credits import expire_account
-from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE, ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE, ReviewDecision
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.usage import RUNS_ROUTE, draw_credits, fail_run
 from tools.testing.builders import (
@@ -25,6 +25,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import decide_case
 
 HALF = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half.",), clause="6", money_minor=1000)
 

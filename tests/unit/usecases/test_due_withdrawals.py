@@ -7,7 +7,7 @@ from ledger.domain.facts import RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import REPAID_WITHIN, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.due import oldest_withdrawal
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.testing.builders import (
@@ -27,6 +27,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import decide_case
 
 SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
 

@@ -13,12 +13,13 @@ from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.documents import JobCursor, read_position
 from ledger.ports.reads import ExpiringAccount, Keys, Snapshot
-from ledger.usecases.expire_credits import expire_account, expire_credits
+from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.progress import MOST_FAILED, read_cursor
-from ledger.usecases.sweep import Pace, Unwatched
+from ledger.usecases.sweep import Pace
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import ADA, NOON, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import Unwatched, expire_credits
 from tools.verify import check
 
 BOB, CLEO = AccountId("acct_bob"), AccountId("acct_cleo")
@@ -140,7 +141,7 @@ def test_the_age_of_what_waits_is_that_of_the_account_that_fails() -> None:
     store.hindered = {BOB}
     for day in (10, 11):
         with pytest.raises(StoreUnavailable):
-            expire_credits(store, watch, now=NOON + timedelta(days=day))
+            expire_credits(store, watch=watch, now=NOON + timedelta(days=day))
     assert watch.reported == [(3, NOON + timedelta(days=5), False), (1, NOON + timedelta(days=7), False)]
 
 
@@ -169,7 +170,7 @@ def test_runs_take_a_bounded_number_and_go_on_behind_it(same_time: bool) -> None
     now, runs = NOON + timedelta(days=10), []
     for _ in range(3):
         watch = Ages()
-        runs.append(list(expire_credits(store, watch, now=now, pace=FEW)))
+        runs.append(list(expire_credits(store, watch=watch, now=now, pace=FEW)))
         oldest = NOON + timedelta(days=5 + (0 if same_time else 2 * len(runs) - 2))
         assert watch.reported == [(min(3, 7 - 2 * len(runs)), oldest, len(runs) < 3)]
     assert runs == [["acct_ada", "acct_bob"], ["acct_cleo", "acct_dan"], ["acct_eve"]]
@@ -179,7 +180,7 @@ def test_runs_take_a_bounded_number_and_go_on_behind_it(same_time: bool) -> None
 def test_runs_whose_time_is_over_go_on_where_they_stopped_and_do_nothing_twice() -> None:
     """One account has its turn in each."""
     store, now = store_with(ada=5, bob=6, cleo=6), NOON + timedelta(days=10)
-    runs = [expire_credits(store, Ages(time_for=1), now=now) for _ in range(4)]
+    runs = [expire_credits(store, watch=Ages(time_for=1), now=now) for _ in range(4)]
     assert runs == [{ADA: 1000}, {BOB: 1000}, {CLEO: 1000}, {}]
     assert store.was_read == {ADA, BOB, CLEO}
     assert store.reads_of_accounts == 3
@@ -188,7 +189,7 @@ def test_runs_whose_time_is_over_go_on_where_they_stopped_and_do_nothing_twice()
 def test_a_run_without_time_moves_nothing() -> None:
     """Not even the cursor: who had no turn would be forgotten."""
     store, now = store_with(ada=5), NOON + timedelta(days=10)
-    assert expire_credits(store, Ages(time_for=0), now=now) == {}
+    assert expire_credits(store, watch=Ages(time_for=0), now=now) == {}
     assert expire_credits(store, now=now) == {ADA: 1000}
 
 

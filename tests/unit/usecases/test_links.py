@@ -10,11 +10,10 @@ from ledger.domain.events import About, Event
 from ledger.domain.facts import BalanceCredited, DisputeChanged, DisputeState, MoneyLinked, RefundChanged, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
-from ledger.usecases.holds import lift_hold
-from ledger.usecases.state_amount import state_amount
 from tests.unit.usecases.test_plan_booking import broken
 from tools.testing.builders import ADA, CH, IN, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import lift_hold, state_amount
 
 IN_2, PI_2 = PaymentId("stripe:in_2"), PaymentId("stripe:pi_2")
 

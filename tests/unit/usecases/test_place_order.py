@@ -10,10 +10,10 @@ from ledger.domain.errors import StoreUnavailable, SubscriptionAlreadyRuns, Tran
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, Order
 from ledger.ports.commit import Commit, Refusal
-from ledger.usecases.consents import confirm_consent
 from ledger.usecases.place_order import _naming_order
 from tests.contract.test_orders_terms import NOW, Shop
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import confirm_consent
 from tools.testing.virtual_time import Ended, VirtualTime
 
 PACK, PLAN = "pack_1000", "creator_monthly"

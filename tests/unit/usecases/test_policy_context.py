@@ -10,12 +10,10 @@ from ledger.domain.facts import DisputeState, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundReason, SubmittedEvidence
 from ledger.policy.context import PolicyContext
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
-from ledger.usecases.incidents.replace_runs import replace_runs
+from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.context import read_case_context
-from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.evaluate_policy import MOST_SIMILAR_PAYMENTS, policy_context, requested_at
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_cases import HALF, NO
@@ -36,6 +34,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import begin_incident, decide_case, replace_runs
 
 OTHER = PaymentId("stripe:pi_2")
 APART_MINUTES = POLICY.similar_within / timedelta(minutes=1)

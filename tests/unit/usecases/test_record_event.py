@@ -104,7 +104,7 @@ def test_a_lot_of_this_name_on_the_account_is_not_granted_again() -> None:
     """The account's own condition refuses the blind grant; reading then finds the lot and adds nothing."""
     store = FakeStore()
     lot = Lot(lot_id="stripe:pi_1/0", granted=1000)
-    store.commit(Commit(account=AccountChange(account_id=ADA, lots={lot.lot_id: lot})))
+    store.commit(Commit(account=AccountChange(account_id=ADA, version=None, lots={lot.lot_id: lot})))
     record_events(store, paid())
     assert store.accounts[ADA].balance == 1000
 

@@ -17,8 +17,7 @@ from ledger.domain.refund_cases import (
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
 from ledger.ports.documents import DocumentKind
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.testing.builders import (
     ADA,
@@ -37,6 +36,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
 ON = replace(POLICY, fraud_warning_refund_up_to_minor={"USD": 2000})

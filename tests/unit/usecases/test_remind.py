@@ -21,13 +21,14 @@ from ledger.policy import reminders
 from ledger.policy.reminders import RunningPlan
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import WatchedPlan, contact_key
-from ledger.usecases.remind import look_at, price_change, remind_customers
+from ledger.usecases.remind import look_at, price_change
 from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.sweep import Pace
 from tests.contract.test_orders_terms import ADA, Shop
 from tests.unit.usecases.test_sending_mails import Postbox, desk
 from tools.testing.builders import record_events
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import remind_customers
 
 ORDERED = datetime(2026, 11, 10, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

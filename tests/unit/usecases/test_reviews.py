@@ -15,11 +15,12 @@ from ledger.usecases.declarations.follow import follow, unacknowledged_since
 from ledger.usecases.declarations.request_review import MOST_WRITTEN, read_review, request_review
 from ledger.usecases.declarations.review import carry_out, close
 from ledger.usecases.holds import place_hold
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.write_mails import write_mail
 from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import ADA, LATER, POLICY, at, ordered, paid, record_events, refund_claim, request_refund
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import decide_case
 from tools.verify import check
 
 SUSPENSION = Submission(

@@ -24,12 +24,9 @@ from ledger.usecases import plan_booking
 from ledger.usecases.progress import read_cursor
 from ledger.usecases.record_event import release_parked
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.decide_case import decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
-from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
-from ledger.usecases.release_parked import release_all
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import send_refund
-from ledger.usecases.sweep import Pace, Unwatched
+from ledger.usecases.sweep import Pace
 from tests.contract.test_cases import HALF, INSTEAD
 from tools.testing.builders import (
     ADA,
@@ -46,6 +43,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import Unwatched, decide_case, decide_deferred, follow_all, release_all
 
 SECOND = PaymentId("stripe:pi_2")
 
@@ -179,7 +177,7 @@ class Tries:
     ) -> list[str]:
         self.tried = []
         watch = Limited(time_for)
-        release_all(self._translate, deployment, self.store, watch, now=now, pace=Pace(most=most))
+        release_all(self._translate, deployment, self.store, watch=watch, now=now, pace=Pace(most=most))
         return self.tried
 
     def _translate(self, receipt: Receipt) -> Event | None:
@@ -331,7 +329,7 @@ def test_cases_that_fail_for_ever_and_take_all_the_time_delay_no_other() -> None
     decided: list[RefundCase | None] = []
     for _ in range(3):
         try:
-            decided += decide_deferred(failing, POLICY, Limited(2), now=at(120))
+            decided += decide_deferred(failing, POLICY, watch=Limited(2), now=at(120))
         except StoreUnavailable:
             decided.append(None)
     assert [case and case.case_id for case in decided] == [None, *cases[2:], None]
@@ -362,7 +360,7 @@ def test_a_refund_under_way_is_followed_in_each_hour_of_its_first_day_and_once_a
         hours = []
         for hour in range(24):
             watch, now = Counted(), at(30) + timedelta(days=days, hours=hour)
-            follow_all(store, watch, now=now)
+            follow_all(store, watch=watch, now=now)
             assert watch.reported == (1, case.moved_at), "it is reported whether it has its turn or not"
             if watch.turns:
                 hours.append(now.hour)

@@ -24,11 +24,8 @@ from ledger.domain.refund_cases import BY_SENDER, CaseState, DecisionOutcome, Re
 from ledger.domain.texts import text
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import intent_key
-from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
-from ledger.usecases.refund_cases.decide_case import decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import LEASE_DURATION, NEW_FOR, SendResult, refund_to_send, send_refund
@@ -50,6 +47,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+from tools.testing.unguarded import decide_case, decide_deferred, lift_hold
 
 PAUSED = replace(POLICY, is_paused=True)
 APPROVED_AT = 70

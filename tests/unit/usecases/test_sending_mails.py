@@ -21,9 +21,9 @@ from ledger.ports.documents import contact_key, mail_record_key
 from ledger.ports.mailer import Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.confirm_orders import AWAITED_FOR, list_confirmation, list_confirmations
+from ledger.usecases.confirm_orders import AWAITED_FOR, list_confirmation
 from ledger.usecases.list_mails import await_payment
-from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.send_mails import LEASE_DURATION, MailResult, send_mail
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER
 from ledger.usecases.write_mails import Desk, confirmed_order
@@ -31,6 +31,7 @@ from tests.contract.test_orders_terms import Shop
 from tests.unit.mails.samples import HOUSE
 from tools.testing.builders import ADA, NOON, at, payment
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.unguarded import list_confirmations, place_order
 
 SOLD = catalogue.load(catalogue.DEFAULT_FILE)
 POLICY = rules.load(rules.DEFAULT_FILE)

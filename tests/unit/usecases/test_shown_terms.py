@@ -12,10 +12,13 @@ from ledger.usecases.shown_terms import PlanNeeds
 from tests.contract.test_orders_terms import NOW
 from tests.unit.usecases.test_place_order import PLAN, shop, sold_orders
 from tools.testing.fakes import FakeStore
+from tools.testing.unguarded import NO_NEEDS
 
 RENEWAL = RenewalTerms(amount_minor=1500, every_months=1, first_on=NOW.date() + timedelta(days=30))
 SHOWN = ShownInformation(policy_version="1", text_version="1", language="en", digest="d", at=NOW, renewal=RENEWAL)
 RENEWS = RenewalConsent(given_at=NOW, text_version="1", words="I agree that it renews every month.")
+
+RENEWAL_CONSENT, INFORMATION = replace(NO_NEEDS, renewal_consent=True), replace(NO_NEEDS, information=True)
 
 
 def with_terms(**changes: Any) -> ShownInformation:
@@ -28,7 +31,7 @@ def test_a_plan_is_refused_before_anything_is_stored_where_a_consent_to_its_rene
     shown: ShownInformation | None,
 ) -> None:
     """The problem says what to send. With it the plan is sold, and the order has it."""
-    sold = replace(shop(store := FakeStore(), PLAN), needs=PlanNeeds(renewal_consent=True))
+    sold = replace(shop(store := FakeStore(), PLAN), needs=RENEWAL_CONSENT)
     with pytest.raises(InvalidRequest, match=r"It is missing: .* in DE without it.* information\.renewal") as refused:
         sold.order(shown=shown, now=NOW)
     assert refused.value.field == "body.renewal_consent"
@@ -39,7 +42,7 @@ def test_a_plan_is_refused_before_anything_is_stored_where_a_consent_to_its_rene
     assert (stored.renewal_consent, stored.shown) == (RENEWS, SHOWN)
 
 
-@pytest.mark.parametrize("needs", [PlanNeeds(renewal_consent=True), PlanNeeds(information=True)])
+@pytest.mark.parametrize("needs", [RENEWAL_CONSENT, INFORMATION])
 def test_a_request_from_before_the_law_began_is_still_completed_under_its_key(needs: PlanNeeds) -> None:
     """Its order is stored: the same order is returned, whatever a plan needs by then. A new one is refused."""
     sold = shop(FakeStore(), PLAN)
@@ -53,19 +56,18 @@ def test_a_request_from_before_the_law_began_is_still_completed_under_its_key(ne
 
 def test_a_plan_that_needs_information_is_refused_without_before_anything_is_stored() -> None:
     """A pack is sold all the same."""
-    needs = PlanNeeds(information=True)
-    sold = replace(shop(store := FakeStore(), PLAN), needs=needs)
+    sold = replace(shop(store := FakeStore(), PLAN), needs=INFORMATION)
     with pytest.raises(InvalidRequest, match=r"It is missing: say what the buyer was shown\.") as refused:
         sold.order(now=NOW)
     assert refused.value.field == "body.information"
     assert (sold_orders(store), sold.gateways.calls) == ([], [])
     assert sold.order(now=NOW, shown=replace(SHOWN, renewal=None)).checkout
-    assert replace(shop(FakeStore()), needs=needs).order().checkout
+    assert replace(shop(FakeStore()), needs=INFORMATION).order().checkout
 
 
 def test_a_pack_needs_no_consent_to_renewals_and_takes_none() -> None:
     """It has none."""
-    sold = replace(shop(FakeStore()), needs=PlanNeeds(renewal_consent=True))
+    sold = replace(shop(FakeStore()), needs=RENEWAL_CONSENT)
     for more, field_ in (
         ({"shown": SHOWN}, "body.information.renewal"),
         ({"renewal_consent": RENEWS}, "body.renewal_consent"),

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ledger.domain.errors import ConfigurationError, StoreUnavailable, UnreadableItem
-from ledger.usecases.sweep import Pace, Round, Unwatched, sweep
+from ledger.usecases.sweep import Pace, Round, sweep
 from tools.testing.builders import at
+from tools.testing.unguarded import UNWATCHED, Unwatched
 
 
 class Job(NamedTuple):
@@ -280,6 +281,7 @@ def test_a_lane_that_hangs_leaves_the_others_their_workers() -> None:
     done = sweep(
         [*stuck, *others],
         act,
+        UNWATCHED,
         name=lambda job: job.name,
         since=lambda job: at(job.minute),
         lane=lambda job: job.lane,
@@ -303,7 +305,7 @@ def test_a_lane_is_worked_on_by_no_more_workers_than_it_may() -> None:
 
     pause = Event()
     jobs = [Job(f"{number}", number, lane) for number in range(20) for lane in ("stripe", "paddle")]
-    done = sweep(jobs, act, name=str, lane=lambda job: job.lane, pace=Pace(workers=8, lane_workers=2))
+    done = sweep(jobs, act, UNWATCHED, name=str, lane=lambda job: job.lane, pace=Pace(workers=8, lane_workers=2))
     assert len(done.results) == 40
     assert max(most.values()) == 2
 
@@ -321,5 +323,5 @@ def test_what_is_no_exception_ends_the_round() -> None:
         raise Ended
 
     with pytest.raises(Ended):
-        sweep(range(100), act, name=str, pace=Pace(workers=2))
+        sweep(range(100), act, UNWATCHED, name=str, pace=Pace(workers=2))
     assert len(begun) <= 2

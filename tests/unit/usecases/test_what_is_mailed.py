@@ -19,13 +19,13 @@ from ledger.usecases.declarations.answer import approve
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import submit
-from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
-from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE, replace_runs
+from ledger.usecases.holds import place_hold
+from ledger.usecases.incidents.begin import IncidentRequest
+from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.list_mails import list_cancellation
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_mails import MailResult
 from ledger.usecases.usage import draw_credits, fail_run
@@ -50,6 +50,7 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeStore
 from tools.testing.ledgers import SELLER
+from tools.testing.unguarded import begin_incident, decide_case, lift_hold, replace_runs
 
 
 def store_with_contact(account_id: AccountId = ADA) -> FakeStore:
@@ -254,7 +255,7 @@ def test_who_gets_credits_from_an_incident_is_told_once_and_in_whole() -> None:
     )
     begin_incident(asked, store, now=at(90))
     turns = iter((True, False))
-    replace_runs(asked.incident_id, store, lambda: next(turns), now=at(91))
+    replace_runs(asked.incident_id, store, has_time=lambda: next(turns), now=at(91))
     assert mailed(store, postbox) == []
     replace_runs(asked.incident_id, store, now=at(92))
     assert [send(store, one.mail_id, postbox, 110) for one in store.mail_intents()] == [MailResult.SENT]

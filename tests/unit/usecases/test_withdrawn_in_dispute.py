@@ -10,8 +10,7 @@ from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, Re
 from ledger.ports.documents import DocumentKind
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tests.unit.usecases.test_withdrawn_contracts import MONTH, SECOND, renewal, subscribed
 from tools.testing.builders import (
@@ -30,6 +29,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore, world
+from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
 DAY = 24 * 60

@@ -34,7 +34,7 @@ def caller(app: BaseRouter) -> Caller:
     return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
 
 
-def support(app: BaseRouter, about: str | None = None) -> Caller:
+def support(app: BaseRouter, *, about: str | None) -> Caller:
     """Return the caller if it is support staff, and the account that the request changes is not its own.
 
     Raise Forbidden otherwise. `about` is that account. None: the request changes no account.

@@ -84,8 +84,11 @@ class Product:
         }
         return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
 
-    def terms_at(self, provider: str) -> Terms:
-        """Return these terms as an order at a provider stores them. The product must have a price id there."""
+    def terms_at(self, provider: str, *, lock_days: int | None) -> Terms:
+        """Return these terms as an order at a provider stores them, with the lock of its credits.
+
+        The product must have a price id there.
+        """
         return Terms(
             kind=self.kind.value,
             price_id=self.price_ids[provider][0],
@@ -95,6 +98,7 @@ class Product:
             renewal_grace_s=0 if self.kind is ProductKind.PACK else int(self.renewal_grace.total_seconds()),
             usable_at_least_s=0 if self.kind is ProductKind.PACK else int(self.usable_at_least.total_seconds()),
             trial_credits=self.trial_credits,
+            lock_days=lock_days,
         )
 
     def prorated_credits(self, amount_minor: int, currency: str) -> int | None:

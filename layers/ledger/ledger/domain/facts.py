@@ -193,7 +193,7 @@ class PaymentSettled(KeepsUnknownFields):
     has_company_data: bool = False  # the buyer gave the provider a tax id of a business, or the data of a company
     is_trial: bool = False  # no line is more than a trial of a plan
     tax_minor: int | None = None  # the tax that `paid_minor` contains; None: the provider has reported none
-    locked_until: datetime | None = None  # until then nothing is used without complete consent; None: no lock
+    locked_until: datetime | None  # until then nothing is used without complete consent; None: no lock
     has_other_tax_id: bool = False  # and none that shows a business: consumers have its kind too, or nobody knows it
 
     @property

@@ -180,7 +180,7 @@ class Terms(KeepsUnknownFields):
     renewal_grace_s: int = 0
     usable_at_least_s: int = 0
     trial_credits: int = 0
-    lock_days: int | None = None  # so long after the payment nothing is used without complete consent; None: no lock
+    lock_days: int | None  # so long after the payment nothing is used without complete consent; None: no lock
 
 
 @record(frozen=True, kw_only=True)

@@ -120,12 +120,12 @@ class LotTarget:
     refund_target: int
     dispute_target: int
     is_frozen: bool
-    reserve_target: int = 0
-    grace_from: datetime | None = None
-    subscription_id: str | None = None
-    locked_until: datetime | None = None
-    owes_no_refund: bool = False
-    is_withdrawn: bool = False
+    reserve_target: int
+    grace_from: datetime | None
+    subscription_id: str | None
+    locked_until: datetime | None
+    owes_no_refund: bool
+    is_withdrawn: bool
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""

@@ -19,7 +19,7 @@ class LineUsage:
     amount_minor: int
     granted: int
     drawn: int  # net of what failed runs returned
-    taken_back: int = 0  # by refunds and disputes, or reserved for a pending refund
+    taken_back: int  # by refunds and disputes, or reserved for a pending refund
 
     @property
     def kept(self) -> int:
@@ -42,39 +42,39 @@ class PolicyContext:
     paid_minor: int
     currency: str
     refundable_minor: int  # what can still go back to the card, less finished and pending refunds
-    value_left_minor: int | None = None  # of what was paid, the part from a balance included; None: `refundable_minor`
-    refunded_minor: int = 0
-    overcharge_minor: int = 0
-    overcharge_left_minor: int | None = None  # what we still have of it; None: earlier refunds returned it first
-    lines: tuple[LineUsage, ...] = ()
-    is_subscription: bool = False
-    is_renewal: bool = False  # a later period of a subscription
-    is_plan_change: bool = False  # a part of a later period, because the subscription changed
-    is_of_known_contract: bool = False  # of a later payment: the order began its subscription
-    follows_trial: bool = False  # of a renewal: all payments before it were for a trial
-    lasts_for: timedelta = timedelta(0)  # of a plan: how long the period is that it is for, from the payment on
-    has_unordered_sale: bool = False  # beside a later period, it pays for something else, without an order
-    is_duplicate: bool = False  # another payment is the original for this order or period
-    duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
-    doubles_subscription: bool = False  # a duplicate that started a second subscription
-    is_disputed: bool = False  # a dispute of the payment is open
-    is_inquired: bool = False  # a bank asks about the payment, and has not closed that
-    order: Order | None = None
-    billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
-    has_company_data: bool = False  # the provider has a tax id of a business, or the data of a company
-    has_other_tax_id: bool = False  # the provider has a tax id, which does not show a business
-    provider: str | None = None  # that sold it, or that we sold it through
-    is_for_ordered_product: bool = True  # False: its order has another price, or is for another product
-    similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
-    is_similar_disputed: bool = False  # a dispute of one of them is open
-    failed_runs: int = 0  # since the payment
-    failed_credits: int = 0
-    replaced_runs: int = 0  # of them, those whose credits an incident has replaced
-    replaced_credits: int = 0
-    given_credits: int = 0  # that a person gave instead of money for this payment before
-    failed_since_decline: int = 0  # of them, those after a person declined
-    declined_before: Decision | None = None  # by a person, for the same purchase and reason
-    submitted_at: datetime | None = None  # when the customer submitted the request; None: now
+    value_left_minor: int | None  # of what was paid, the part from a balance included; None: `refundable_minor`
+    refunded_minor: int
+    overcharge_minor: int
+    overcharge_left_minor: int | None  # what we still have of it; None: earlier refunds returned it first
+    lines: tuple[LineUsage, ...]
+    is_subscription: bool
+    is_renewal: bool  # a later period of a subscription
+    is_plan_change: bool  # a part of a later period, because the subscription changed
+    is_of_known_contract: bool  # of a later payment: the order began its subscription
+    follows_trial: bool  # of a renewal: all payments before it were for a trial
+    lasts_for: timedelta  # of a plan: how long the period is that it is for, from the payment on
+    has_unordered_sale: bool  # beside a later period, it pays for something else, without an order
+    is_duplicate: bool  # another payment is the original for this order or period
+    duplicate_minor: int  # what can be refunded because all payments for the same are above one price
+    doubles_subscription: bool  # a duplicate that started a second subscription
+    is_disputed: bool  # a dispute of the payment is open
+    is_inquired: bool  # a bank asks about the payment, and has not closed that
+    order: Order | None
+    billing_country: str | None  # of the buyer's address at the provider; None: unknown
+    has_company_data: bool  # the provider has a tax id of a business, or the data of a company
+    has_other_tax_id: bool  # the provider has a tax id, which does not show a business
+    provider: str | None  # that sold it, or that we sold it through
+    is_for_ordered_product: bool  # False: its order has another price, or is for another product
+    similar: tuple[PaymentId, ...]  # other payments of this account for the same product and sum, close in time
+    is_similar_disputed: bool  # a dispute of one of them is open
+    failed_runs: int  # since the payment
+    failed_credits: int
+    replaced_runs: int  # of them, those whose credits an incident has replaced
+    replaced_credits: int
+    given_credits: int  # that a person gave instead of money for this payment before
+    failed_since_decline: int  # of them, those after a person declined
+    declined_before: Decision | None  # by a person, for the same purchase and reason
+    submitted_at: datetime | None  # when the customer submitted the request; None: now
 
     @property
     def requested_at(self) -> datetime:

@@ -43,7 +43,7 @@ class PolicyParameters:
     fraud_warning_refund_up_to_minor: Mapping[str, int]  # by currency; a warning of what is not in it is a flag only
     persistent_failed_runs: int  # fewer are a minor outage
     support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
-    request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account; what is not in it has none
+    request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account, of each kind
     declarations_of_a_contract: RequestLimit  # without a login, that need no person; above it one decides
     law: Law = field(default_factory=law.load)
     contacted_first_from: datetime | None = None  # who writes from then on, before a dispute, is not held. None: off
@@ -170,6 +170,8 @@ def _request_limits(fields: Fields, path: Path) -> Mapping[LimitedRequest, Reque
         within = timedelta(seconds=figures.between("within_s", 60, 86_400))
         limits[LimitedRequest(kind)] = RequestLimit(most=figures.between("most", 1, 1000), within=within)
         figures.end()
+    if limits.keys() != {*LimitedRequest}:
+        fields.refuse(name, ", ".join(limits), f"all of {', '.join(LimitedRequest)}")
     return limits
 
 

@@ -95,9 +95,9 @@ class FulfilmentKeyChange:
     account_id: AccountId
     product_ids: frozenset[str]  # of the payments; the order's product must be one of them
     replaces: tuple[PaymentId, ...] = ()  # the payments that were read
-    terms_hash: str | None = None  # of the order's terms; None: no terms are stored under the key
-    checkout_id: str | None = None  # the order must have this checkout; None: that is known, or there is no order
-    has_consent: bool | None = None  # whether the order's consent was complete; None: nothing depends on it
+    terms_hash: str | None  # of the order's terms; None: no terms are stored under the key
+    checkout_id: str | None  # the order must have this checkout; None: that is known, or there is no order
+    has_consent: bool | None  # whether the order's consent was complete; None: nothing depends on it
 
     @property
     def is_check(self) -> bool:
@@ -113,7 +113,7 @@ class AccountChange:
     """
 
     account_id: AccountId
-    version: int | None = None
+    version: int | None
     lots: Mapping[str, Lot] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()  # ids of those of `lots` that leave the account and are stored beside it
     closed_before: Mapping[str, Lot] = field(default_factory=dict)  # closed lots as read: no other may be stored

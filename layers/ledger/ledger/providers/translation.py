@@ -129,7 +129,7 @@ class Notification:
         """Return whether the terms of the order that is paid for lock its credits until its consent is complete."""
         return self.agreement is not None and self.agreement.product.lock_days is not None
 
-    def locked_until(self, lines: Iterable[PaidLine] = (), *, is_trial: bool = False) -> datetime | None:
+    def locked_until(self, lines: Iterable[PaidLine], *, is_trial: bool) -> datetime | None:
         """Return until when the credits of a payment for an order are locked. None: its terms say nothing of it.
 
         The first charge after a trial has days of its own, so the lock of a trial is counted from its end.
@@ -228,6 +228,7 @@ def _carried_agreement(provider: str, carrier: Json | None) -> Agreement | None:
         sale = {name: content.pop(name) for name in ("product_id", "price_minor", "currency")}
         for name in ("account_id", "order_id", "agreement"):
             content.pop(name)
+        content.setdefault("lock_days", None)  # what there is none of is not carried
         return Agreement(agreed_product(Terms(**content), provider=provider, **sale), digest)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None

@@ -17,14 +17,14 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
 from ledger.domain.lots import Lot
-from ledger.domain.proposals import CREDITS
+from ledger.domain.proposals import CREDITS, Stake
 from ledger.domain.records import record
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import idempotency_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
@@ -54,7 +54,7 @@ class Adjustment:
         return derived_id("adjustment", self.account_id, str(self.credits), self.reason, self.actor)
 
 
-def adjust_credits(adjustment: Adjustment, store: Store, authority: Authority = UNLIMITED, *, now: datetime) -> str:
+def adjust_credits(adjustment: Adjustment, store: Store, authority: Authority, *, now: datetime) -> str:
     """Carry out an adjustment once, and return its id. The same request under the same key changes nothing.
 
     Raise NotFound if there is no such account, RequestRefused if fewer credits of adjustments are left,
@@ -89,9 +89,8 @@ def _adjust(adjustment: Adjustment, store: Store, authority: Authority, now: dat
             reason=adjustment.reason,
             at=now,
             step=account.version,
-            amount=abs(adjustment.credits),
-            unit=CREDITS,
         ),
+        stake=Stake(amount=abs(adjustment.credits), unit=CREDITS),
         request=json.dumps({"credits": adjustment.credits, "key": adjustment.key}, sort_keys=True),
     )
     commit = replace(commit, documents=(*commit.documents, DocumentChange(record_key, record)))

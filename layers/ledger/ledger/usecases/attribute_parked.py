@@ -18,6 +18,7 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id
+from ledger.domain.proposals import Stake
 from ledger.domain.receipts import DISMISSED, ParkReason, Receipt, RecordOutcome
 from ledger.domain.records import record
 from ledger.domain.subjects import subject_of_event
@@ -25,7 +26,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import audit_key, subject_act_key, subject_request_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.record_event import RecordResult, release_parked
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
@@ -71,7 +72,7 @@ def read_receipt(name: tuple[str, str], store: Store) -> Receipt:
 
 
 def attribute_parked(
-    attribution: Attribution, store: Store, translate: Translate, authority: Authority = UNLIMITED, *, now: datetime
+    attribution: Attribution, store: Store, translate: Translate, authority: Authority, *, now: datetime
 ) -> RecordResult:
     """Book a parked event for the account that a person names, if nothing that it names says otherwise.
 
@@ -111,9 +112,8 @@ def _record(attribution: Attribution, event: Event, store: Store, authority: Aut
         reason=attribution.reason,
         at=now,
         step=0,
-        amount=payment.paid_minor if payment else 0,
-        unit=payment.currency if payment and payment.paid_minor else "",
     )
+    stake = Stake(amount=payment.paid_minor, unit=payment.currency) if payment and payment.paid_minor else None
     key = audit_key(account_id, record)
     known = store.read(Keys(accounts=frozenset({account_id}), documents=frozenset({key})))
     if account_id not in known.accounts:
@@ -122,8 +122,8 @@ def _record(attribution: Attribution, event: Event, store: Store, authority: Aut
         return True
     owner, event_id = attribution.name
     request = json.dumps({"owner": owner, "event_id": event_id}, sort_keys=True)
-    act = Act(account_id=account_id, record=record, request=request)
-    of_the_event = _about_event(attribution.name, record)
+    act = Act(account_id=account_id, record=record, stake=stake, request=request)
+    of_the_event = _about_event(attribution.name, act.audit_record)
     return CONFLICT if commit_act(Commit(documents=(of_the_event,)), act, authority, store) else True
 
 

@@ -42,14 +42,8 @@ class Confirmation:
 class Authority:
     """How far an act may go: alone, within limits, or with a second person."""
 
-    limits: Mapping[str, SupportLimit] | None = (
-        None  # by unit; a unit that is not in it: nothing alone. None: no limits
-    )
+    limits: Mapping[str, SupportLimit] | None  # by unit; a unit that is not in it: nothing alone. None: no limits
     confirmation: Confirmation | None = None
-
-
-UNLIMITED = Authority()
-"""For those who are no person of support: operators and tests."""
 
 
 @record(frozen=True, kw_only=True)
@@ -57,20 +51,21 @@ class Act:
     """One act of a person, as it is about to be carried out."""
 
     account_id: AccountId  # that it is about, and that has its record; of an incident, its id stands for one
-    record: AuditRecord
+    stake: Stake | None  # what it moves at most; None: nothing, so that no limit counts
+    record: AuditRecord  # without its stake
     request: str  # all that it takes to carry it out again, as JSON
     key: str = ""  # tells it apart from another act with the same content
 
     @property
-    def stake(self) -> Stake | None:
-        """Return what it moves at most. None: nothing."""
-        record = self.record
-        return Stake(amount=record.amount, unit=record.unit) if record.amount else None
+    def audit_record(self) -> AuditRecord:
+        """Return its record, with what it moves at most."""
+        stake = self.stake
+        return replace(self.record, amount=stake.amount, unit=stake.unit) if stake else self.record
 
     @property
     def proposal(self) -> Proposal:
         """Return the proposal that it becomes. The same act has the same proposal."""
-        record = self.record
+        record = self.audit_record
         content = (record.action, record.subject, record.actor, self.request, self.key)
         return Proposal(
             proposal_id=derived_id("prop", self.account_id, *content),
@@ -95,8 +90,8 @@ def commit_act(commit: Commit, act: Act, authority: Authority, store: Store) -> 
     if authority.confirmation:
         return _commit_confirmed(commit, act, authority.confirmation, store)
     stake = act.stake
-    if authority.limits is None or stake is None:
-        return store.commit(_with(commit, _record(act, act.record)))
+    if authority.limits is None or stake is None or not stake.amount:
+        return store.commit(_with(commit, _record(act, act.audit_record)))
     keys, at = _sums_keys(act), act.record.at
     known = store.read(Keys(documents=frozenset(keys)))
     stored = [known.document(key, ActSums) or ActSums() for key in keys]
@@ -104,7 +99,7 @@ def commit_act(commit: Commit, act: Act, authority: Authority, store: Store) -> 
     if not all(sums.plus(stake, at).is_within(limit, stake.unit, at) for sums in stored):
         return _propose(act, store)
     changes = (DocumentChange(key, sums.plus(stake, at), sums.version) for key, sums in zip(keys, stored, strict=True))
-    return store.commit(_with(commit, *changes, _record(act, replace(act.record, is_counted=True))))
+    return store.commit(_with(commit, *changes, _record(act, replace(act.audit_record, is_counted=True))))
 
 
 def settlement(proposal: Proposal, state: ProposalState, act: AuditRecord) -> tuple[DocumentChange, ...]:
@@ -124,7 +119,7 @@ def _sums_keys(act: Act) -> tuple[DocumentKey, DocumentKey]:
 
 def _commit_confirmed(commit: Commit, act: Act, confirmation: Confirmation, store: Store) -> Refusal | None:
     """Commit a confirmed act. Raise RequestRefused if a colleague has rejected its proposal since it was read."""
-    refusal = store.commit(_with(commit, *_confirmed(act, confirmation), _record(act, act.record)))
+    refusal = store.commit(_with(commit, *_confirmed(act, confirmation), _record(act, act.audit_record)))
     if refusal:
         key = proposal_key(act.account_id, confirmation.proposal.proposal_id)
         stored = store.read(Keys(documents=frozenset({key}))).document(key, Proposal)

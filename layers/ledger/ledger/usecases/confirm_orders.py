@@ -17,7 +17,7 @@ from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.list_mails import list_mail
-from ledger.usecases.sweep import UNWATCHED, Pace, Round, Watch, hour_of, sweep
+from ledger.usecases.sweep import Pace, Round, Watch, hour_of, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
 
 AWAITED_FOR = timedelta(days=16)
@@ -51,9 +51,7 @@ def list_confirmation(order_id: OrderId, store: Store, *, now: datetime) -> str 
     return run_transaction(attempt, f"mail {mail_id}")
 
 
-def list_confirmations(
-    store: Store, watch: Watch = UNWATCHED, *, now: datetime, pace: Pace
-) -> Round[AwaitedOrder, str | None]:
+def list_confirmations(store: Store, watch: Watch, *, now: datetime, pace: Pace) -> Round[AwaitedOrder, str | None]:
     """List the confirmations of the orders that were paid and that no event has reported. Return the round.
 
     Orders leave the list after `AWAITED_FOR`: those that are not paid, and those whose mail was listed before.

@@ -35,7 +35,7 @@ from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
 from ledger.usecases.contacts import Address, confirmations_to_new_address, contact_change
-from ledger.usecases.limits import NO_LIMITS, Limits, counted
+from ledger.usecases.limits import Limits, counted
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin, consent_fact
@@ -59,7 +59,7 @@ def give_consent(
     consent: Consent,
     shown: ShownInformation,
     store: Store,
-    limits: Limits = NO_LIMITS,
+    limits: Limits,
     address: Address | None = None,
 ) -> Order:
     """Record the consent to an order that has none yet. Return the order. A consent that counts already stays.
@@ -108,7 +108,7 @@ def give_consent(
 
 
 def confirm_consent(
-    order_id: OrderId, confirmation_id: str, store: Store, at: datetime, *, written_at: datetime | None = None
+    order_id: OrderId, confirmation_id: str, store: Store, at: datetime, *, written_at: datetime | None
 ) -> Order:
     """Record that the consent was confirmed on a durable medium, and unlock the order's credits. Return the order.
 
@@ -180,6 +180,9 @@ def _as_read(paid: FulfilmentKey, order: Order) -> FulfilmentKeyChange:
         account_id=order.account_id,
         product_ids=frozenset({order.product_id}),
         replaces=paid.payment_ids,
+        terms_hash=None,  # a check of the payments alone
+        checkout_id=None,
+        has_consent=None,
     )
 
 

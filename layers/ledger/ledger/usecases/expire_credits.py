@@ -15,7 +15,7 @@ from ledger.ports.reads import ExpiringAccount, Keys
 from ledger.ports.store import Store
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.progress import next_cursor, read_cursor, store_cursor
-from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, Pace, Watch, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 from ledger.usecases.usage import fitting, lot_changes
 
@@ -26,7 +26,7 @@ _OVERLAP = timedelta(minutes=10)
 
 
 def expire_credits(
-    store: Store, watch: Watch = UNWATCHED, *, now: datetime, pace: Pace = ONE_AFTER_THE_OTHER
+    store: Store, watch: Watch, *, now: datetime, pace: Pace = ONE_AFTER_THE_OTHER
 ) -> Mapping[AccountId, int]:
     """Book the expiries since the last run of this job, at most `pace.most`. Return the expired credits, by account.
 

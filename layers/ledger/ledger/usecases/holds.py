@@ -9,14 +9,14 @@ from ledger.domain.errors import NotFound
 from ledger.domain.facts import HoldLifted
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
-from ledger.domain.proposals import CREDITS
+from ledger.domain.proposals import CREDITS, Stake
 from ledger.domain.withdrawn import REPEATED
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.list_mails import hold_mails
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin
@@ -55,7 +55,7 @@ def lift_hold(
     *,
     why: str,
     now: datetime,
-    authority: Authority = UNLIMITED,
+    authority: Authority,
 ) -> bool:
     """Lift one hold, as the support person `actor`. Return False if the account has no such hold.
 
@@ -86,10 +86,9 @@ def lift_hold(
             reason=why,
             at=at,
             step=account.version,
-            amount=max(0, account.balance),
-            unit=CREDITS,
         )
-        act = Act(account_id=account_id, record=record, request="{}", key=hold.since.isoformat())
+        stake = Stake(amount=max(0, account.balance), unit=CREDITS)
+        act = Act(account_id=account_id, record=record, stake=stake, request="{}", key=hold.since.isoformat())
         return True if commit_act(commit, act, authority, store) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")

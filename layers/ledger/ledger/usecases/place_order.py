@@ -52,10 +52,10 @@ from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.contacts import Address, confirmations_to_new_address, contact_change
 from ledger.usecases.debts import refusing_debt
-from ledger.usecases.limits import NO_LIMITS, Limits, counted
+from ledger.usecases.limits import Limits, counted
 from ledger.usecases.list_mails import await_payment
 from ledger.usecases.remind import watch_plan
-from ledger.usecases.shown_terms import NO_NEEDS, PlanNeeds, check_shown
+from ledger.usecases.shown_terms import PlanNeeds, check_shown
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
@@ -98,11 +98,11 @@ def place_order(
     success_url: str,
     cancel_url: str,
     now: datetime,
-    lock_days: int | None = None,
-    needs: PlanNeeds = NO_NEEDS,
+    lock_days: int | None,
+    needs: PlanNeeds,
     is_refused_in_debt: bool = True,
     debt_allowed: int = 0,
-    limits: Limits = NO_LIMITS,
+    limits: Limits,
 ) -> Order:
     """Store the order, then have the provider create its checkout. Return the order with its checkout.
 
@@ -405,7 +405,7 @@ def _new_order(
         is_business=request.is_business,
         policy_version=policy_version,
         made_at=now,
-        terms=replace(product.terms_at(request.provider), lock_days=lock_days),
+        terms=product.terms_at(request.provider, lock_days=lock_days),
         consent=request.consent,
         shown=request.shown,
         renewal_consent=request.renewal_consent,

@@ -19,7 +19,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import JobCursor, job_cursor_key, read_position, sortable
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Round, Watch, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, Pace, Round, Watch, sweep
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def sweep_on(
     store: Store,
     listing: Iterable[S],
     act: Callable[[S], T],
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     name: Callable[[S], str],
     since: Callable[[S], datetime | None],

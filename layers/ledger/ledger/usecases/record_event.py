@@ -157,7 +157,7 @@ def _already_paid(event: Event, receipt: Receipt, stored: Snapshot, store: Store
 
 
 def _grant_without_reading(
-    event: Event, receipt: Receipt, store: Store, *, is_claimed: bool = False
+    event: Event, receipt: Receipt, store: Store, *, is_claimed: bool
 ) -> RecordResult | Retry | None:
     """Commit a payment's grant on the assumption that nothing about it is stored. Return None if something is: read it.
 
@@ -214,7 +214,7 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
         and not _has_consent(event, stored)
         and plan_booking.may_grant_without_reading(event, receipt.received_at)
     ):
-        result = _grant_without_reading(event, receipt, store)
+        result = _grant_without_reading(event, receipt, store, is_claimed=False)
         if result:
             return result
 

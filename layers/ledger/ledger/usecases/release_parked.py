@@ -23,7 +23,7 @@ from ledger.ports.reads import ParkedName
 from ledger.ports.store import Store
 from ledger.usecases.progress import next_cursor, read_cursor, store_cursor
 from ledger.usecases.record_event import RecordResult, release_parked
-from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Round, Watch, hour_of, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, Pace, Round, Watch, hour_of, sweep
 
 _JOB = "release_parked"
 _NEW, _AGAIN, _FAILED = "new", "again", "failed"
@@ -36,7 +36,7 @@ def release_receipts(
     receipts: Iterable[Receipt],
     translate: Callable[[Receipt], Event | None],
     store: Store,
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     now: datetime,
 ) -> Round[Receipt, RecordResult]:
@@ -53,7 +53,7 @@ def release_all(
     translate: Callable[[Receipt], Event | None],
     deployment: str,
     store: Store,
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     now: datetime,
     pace: Pace = ONE_AFTER_THE_OTHER,

@@ -33,7 +33,7 @@ from ledger.ports.documents import (
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.list_mails import list_mail
-from ledger.usecases.sweep import UNWATCHED, Pace, Round, Watch, sweep
+from ledger.usecases.sweep import Pace, Round, Watch, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 BEGINS_WITHIN = timedelta(days=16)
@@ -104,7 +104,7 @@ def remind_customers(
     store: Store,
     catalogue: Catalogue,
     rules: ReminderRules,
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     now: datetime,
     pace: Pace,

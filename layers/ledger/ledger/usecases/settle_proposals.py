@@ -31,7 +31,7 @@ def confirm_proposal(
     actor: str,
     store: Store,
     policy: PolicyParameters,
-    translate: Translate = lambda _: None,
+    translate: Translate,
     *,
     now: datetime,
 ) -> Proposal:
@@ -44,7 +44,7 @@ def confirm_proposal(
     """
     proposal = _to_settle(account_id, proposal_id, actor, ProposalState.CONFIRMED, store)
     if proposal.state is ProposalState.PROPOSED:
-        authority = Authority(confirmation=Confirmation(proposal=proposal, actor=actor))
+        authority = Authority(limits=None, confirmation=Confirmation(proposal=proposal, actor=actor))
         if proposal.action is AuditAction.ATTRIBUTE:
             attribute_parked(_attribution_of(proposal), store, translate, authority, now=now)
         else:

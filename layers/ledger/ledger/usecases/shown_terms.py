@@ -16,11 +16,9 @@ from ledger.domain.records import record
 class PlanNeeds:
     """What a plan is sold only with."""
 
-    information: bool = False  # what the buyer was shown: without it the credits of a period expire while locked
-    renewal_consent: bool = False  # a consent to the renewal terms
+    information: bool  # what the buyer was shown: without it the credits of a period expire while locked
+    renewal_consent: bool  # a consent to the renewal terms
 
-
-NO_NEEDS = PlanNeeds()
 
 _MOST_WITH_TAX = 2
 """How many times its price a renewal may cost at most, tax included. No tax on sales comes near it."""

@@ -12,11 +12,12 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import AmountStated, Fact, Facts, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.money import format_amount
+from ledger.domain.proposals import Stake
 from ledger.domain.purchases import Purchase
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -35,7 +36,7 @@ def state_amount(
     *,
     why: str,
     now: datetime,
-    authority: Authority = UNLIMITED,
+    authority: Authority,
 ) -> bool:
     """Record an amount in minor units of the payment's currency, as the support person `actor`.
 
@@ -70,13 +71,18 @@ def state_amount(
             reason=why,
             at=at,
             step=purchase.version,
-            amount=purchase.payment.paid_minor,
-            unit=purchase.payment.currency,
         )
+        stake = Stake(amount=purchase.payment.paid_minor, unit=purchase.payment.currency)
         origin = Origin(now, stated.cause, request_correlation_id(account_id, AMOUNTS_ROUTE, subject_id))
         commit = plan_booking.plan_internal_fact([purchase.with_facts(stated)], look_up.known, origin)
         request = json.dumps({"payment_id": payment_id, "amount_minor": amount_minor}, sort_keys=True)
-        act = Act(account_id=account_id, record=record, request=request, key=before.at.isoformat() if before else "")
+        act = Act(
+            account_id=account_id,
+            record=record,
+            stake=stake,
+            request=request,
+            key=before.at.isoformat() if before else "",
+        )
         return CONFLICT if commit_act(commit, act, authority, store) else True
 
     return run_transaction(attempt, f"{subject_id} of {account_id}")

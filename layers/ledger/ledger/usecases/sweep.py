@@ -50,23 +50,6 @@ class Watch(Protocol):
         """Return whether there is time to begin with another item. It is called from one thread at a time."""
 
 
-class Unwatched:
-    """The watch of a round that reports to nobody and has time without end."""
-
-    def backlog(self, count: int, oldest_at: datetime | None, *, is_at_least: bool = False) -> None:
-        """Report nothing."""
-
-    def failed(self, name: str, error: Exception) -> None:
-        """Report nothing."""
-
-    def has_time(self) -> bool:
-        """Return that there is time."""
-        return True
-
-
-UNWATCHED: Watch = Unwatched()
-
-
 @record(frozen=True)
 class Failure(Generic[S]):
     """An item that failed, and why. `subject` None: the listing itself failed, or has items that can't be read."""
@@ -113,7 +96,7 @@ ONE_AFTER_THE_OTHER = Pace()
 def sweep(
     listing: Iterable[S],
     act: Callable[[S], T],
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     name: Callable[[S], str],
     since: Callable[[S], datetime | None] | None = None,

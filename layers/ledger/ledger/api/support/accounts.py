@@ -54,7 +54,7 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
 )
 def list_suspended_accounts(limit: PageSize = 50, after: PageCursor = None) -> SuspendedAccountPage:
     """Return the accounts that have a hold, by the time of their oldest one. One appears some seconds later."""
-    support(router)
+    support(router, about=None)
     store, listing = services().store, Listing("support", "suspended accounts")
     found, following = listing.page(after, lambda start: store.suspended_accounts(limit, start))
     return SuspendedAccountPage(accounts=[SuspendedAccountResponse.of(one) for one in found], next=following)
@@ -68,7 +68,7 @@ def list_suspended_accounts(limit: PageSize = 50, after: PageCursor = None) -> S
 )
 def hold_account(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
     """Suspend the account until this hold is lifted. Idempotent."""
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     changed = place_hold(
         request.hold_id, AccountId(account_id), person.account_id, here.store, why=request.why, now=here.now()
     )
@@ -83,7 +83,7 @@ def hold_account(account_id: AccountPath, request: HoldRequest) -> HoldChangeRes
 )
 def remove_hold(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
     """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     changed = lift_hold(
         hold_id,
         AccountId(account_id),
@@ -107,7 +107,7 @@ def inform_buyer(account_id: AccountPath, order_id: OrderPath, request: Informat
 
     Until then the buyer has 12 months more. 409: it was shown with the order, or would change nothing.
     """
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     asked = ask_for_information(
         OrderId(order_id),
         AccountId(account_id),
@@ -133,7 +133,7 @@ def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResp
 
     Until then all credits of the payment are frozen or reserved. Idempotent.
     """
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     changed = state_amount(
         PaymentId(request.payment_id),
         request.subject_id,
@@ -163,7 +163,7 @@ def adjust_account_credits(
     account_id: AccountPath, request: AdjustmentRequest, idempotency_key: IdempotencyKey
 ) -> AdjustmentResponse:
     """Give credits out of goodwill, or take back what was given so. Each is an entry with its reason on record."""
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     request.check()
     adjustment = Adjustment(
         account_id=AccountId(account_id),
@@ -186,7 +186,7 @@ def list_purchases_of_account(
     account_id: AccountPath, limit: PageSize = 20, after: PageCursor = None
 ) -> SupportPurchasePage:
     """Return the account's purchases, newest first, with their refunds, disputes and ids. Empty: it has none."""
-    here, person, owner = services(), support(router), AccountId(account_id)
+    here, person, owner = services(), support(router, about=None), AccountId(account_id)
     listing = Listing(account_id, "purchases", PURCHASE_POSITION)
     start, _ = listing.opened(after)
     record_look(owner, person.account_id, "purchases", here.store, now=here.now())
@@ -204,7 +204,7 @@ def list_purchases_of_account(
 )
 def list_credit_notes_of_account(account_id: AccountPath) -> CreditNoteList:
     """Return the account's credit notes, the oldest first."""
-    here, person, owner = services(), support(router), AccountId(account_id)
+    here, person, owner = services(), support(router, about=None), AccountId(account_id)
     record_look(owner, person.account_id, "credit-notes", here.store, now=here.now())
     notes = here.store.credit_notes(owner)
     return CreditNoteList(credit_notes=[CreditNoteResponse.of(note) for note in notes])

@@ -54,7 +54,7 @@ WhichDecided = Annotated[
 )
 def list_cases_in_review(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     """Return the cases that a person has to decide, each with its reason, its amount, and who has it open."""
-    support(router)
+    support(router, about=None)
     here = services()
     waiting, following = Listing("support", "review queue").page(
         after, lambda start: waiting_cases(here.store, limit=limit, after=start, now=here.now())
@@ -75,7 +75,7 @@ def list_decided_cases(
 
     A case has one place, by its latest decision, and appears some seconds later. One that is in review again has none.
     """
-    support(router)
+    support(router, about=None)
     store, listing = services().store, Listing("support", f"decided cases {which}")
     found, following = listing.page(after, lambda start: store.decided_cases(which, limit, start))
     return DecidedCasePage(cases=[DecidedCaseResponse.of(one) for one in found], next=following)
@@ -90,7 +90,7 @@ def list_decided_cases(
 )
 def open_case_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """Open a case for a request received by e-mail, letter or phone. The same rules and the same record apply."""
-    here, person = services(), support(router, request.account_id)
+    here, person = services(), support(router, about=request.account_id)
     if request.sent_at and request.sent_at > here.now():
         raise InvalidRequest("sent_at", "Should not be in the future.")
     claim = refund_claim(
@@ -117,7 +117,7 @@ def open_case_for_customer(request: SupportRefundRequest, idempotency_key: Idemp
 )
 def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
     """Return the case, its purchase, facts, usage, evidence, and the policy's recommendation with its explanation."""
-    here, person = services(), support(router)
+    here, person = services(), support(router, about=None)
     owner = account_of_case(case_id, here.store)
     record_look(owner, person.account_id, f"case {case_id}", here.store, now=here.now())
     return support_case(case_id, here)
@@ -131,9 +131,9 @@ def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
 )
 def claim_refund_case(case_id: CaseId) -> ClaimResponse:
     """Claim the case for ten minutes, or renew the claim. A colleague's claim stands, and forbids nothing."""
-    here, person = services(), support(router)
+    here, person = services(), support(router, about=None)
     owner = account_of_case(case_id, here.store)
-    support(router, owner)
+    support(router, about=owner)
     claim = claim_case(owner, case_id, person.account_id, here.store, now=here.now())
     return ClaimResponse(
         case_id=case_id,
@@ -151,9 +151,9 @@ def claim_refund_case(case_id: CaseId) -> ClaimResponse:
 )
 def release_refund_case(case_id: CaseId) -> ClaimResponse:
     """End your own claim. A colleague's stands. Idempotent."""
-    here, person = services(), support(router)
+    here, person = services(), support(router, about=None)
     owner, now = account_of_case(case_id, here.store), here.now()
-    support(router, owner)
+    support(router, about=owner)
     release_case(owner, case_id, person.account_id, here.store, now=now)
     claim = read_claim(owner, case_id, here.store)
     is_claimed = claim is not None and now < claim.until
@@ -180,8 +180,10 @@ def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: Opti
     With an Idempotency-Key this holds even if the refund has failed since and the case is in review again. A colleague
     has to decide a case of your own account.
     """
-    here, person = services(), support(router)
-    support(router, account_of_case(case_id, here.store))  # after the group: only support learns that a case exists
+    here, person = services(), support(router, about=None)
+    support(
+        router, about=account_of_case(case_id, here.store)
+    )  # after the group: only support learns that a case exists
     request.check()
     decision = ReviewDecision(
         outcome=DecisionOutcome(request.outcome),

@@ -32,7 +32,7 @@ StateOfDeclaration = Annotated[DeclarationState, Query(description="The state of
 )
 def list_declarations(state: StateOfDeclaration = DeclarationState.IN_REVIEW, limit: PageSize = 50) -> DeclarationList:
     """Return the declarations that a person has to settle, or those in another state. What is settled is not listed."""
-    support(router)
+    support(router, about=None)
     store = services().store
     listed = list(islice(store.declarations(state), limit + 1))
     found = [DeclarationResponse.of(read_declaration(one.declaration_id, store)) for one in listed[:limit]]
@@ -50,7 +50,7 @@ def read_declaration_for_support(declaration_id: DeclarationPath) -> Declaration
 
     The look is recorded with its actor, also on the timeline of the account if one was found.
     """
-    here, person = services(), support(router)
+    here, person = services(), support(router, about=None)
     declaration, now = read_declaration(declaration_id, here.store), here.now()
     subject_id = subject_of_declaration(declaration_id)
     record_look_at(subject_id, person.account_id, "declaration", here.store, now=now)
@@ -73,9 +73,9 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     It is carried out in the customer's name: a withdrawal as a refund case, a cancellation by stopping the renewals. A
     colleague has to settle one about your own account.
     """
-    here, person = services(), support(router, request.account_id)
+    here, person = services(), support(router, about=request.account_id)
     request.check()
-    support(router, read_declaration(declaration_id, here.store).account_id)
+    support(router, about=read_declaration(declaration_id, here.store).account_id)
     now = here.now()
     if request.outcome == "close":
         return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store, now=now))
@@ -98,7 +98,7 @@ def forward_declaration(declaration_id: DeclarationPath, request: ForwardingInpu
     `why` says how, for example by which message. The first one stays, recorded with your name.
     Do it on the day on which it was confirmed. It stays in its list until then, even if its refund was requested.
     """
-    here, person = services(), support(router)
-    support(router, read_declaration(declaration_id, here.store).account_id)
+    here, person = services(), support(router, about=None)
+    support(router, about=read_declaration(declaration_id, here.store).account_id)
     forwarded = record_forwarding(declaration_id, person.account_id, here.store, why=request.why, now=here.now())
     return DeclarationResponse.of(forwarded)

@@ -38,7 +38,7 @@ def list_open_disputes(
 
     A dispute has one place, with its purchase: that of the purchase's most urgent one. It appears some seconds later.
     """
-    support(router)
+    support(router, about=None)
     here = services()
     found, following = Listing("support", f"disputes {awaits}").page(
         after, lambda start: here.store.open_disputes(awaits, limit, start)
@@ -55,6 +55,6 @@ def list_open_disputes(
 )
 def list_disputed_purchases(account_id: AccountPath) -> DisputedPurchaseList:
     """Return order and consent, usage, refunds, cases and mails of each disputed purchase. Open disputes come first."""
-    here, person, owner = services(), support(router), AccountId(account_id)
+    here, person, owner = services(), support(router, about=None), AccountId(account_id)
     record_look(owner, person.account_id, "disputes", here.store, now=here.now())
     return disputed_purchases(owner, here)

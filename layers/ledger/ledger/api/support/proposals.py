@@ -32,7 +32,7 @@ ProposalPath = Annotated[str, Path(pattern=r"^prop_[0-9a-f]{24}$", description="
 )
 def list_proposals(limit: PageSize = 50, after: PageCursor = None) -> ProposalPage:
     """Return the acts that are above what one person may do, until a colleague has confirmed or rejected them."""
-    support(router)
+    support(router, about=None)
     store, listing = services().store, Listing("support", "proposals")
     found, following = listing.page(after, lambda start: store.proposals(limit, start))
     shown = [read_proposal(one.account_id, one.proposal_id, store) for one in found]
@@ -47,7 +47,7 @@ def list_proposals(limit: PageSize = 50, after: PageCursor = None) -> ProposalPa
 )
 def confirm_proposed_act(account_id: AccountPath, proposal_id: ProposalPath) -> ProposalResponse:
     """Carry out what a colleague has proposed. Who proposed it can't confirm it. Idempotent."""
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     settled = confirm_proposal(
         AccountId(account_id),
         proposal_id,
@@ -70,7 +70,7 @@ def reject_proposed_act(
     account_id: AccountPath, proposal_id: ProposalPath, request: RejectionRequest
 ) -> ProposalResponse:
     """Take a colleague's proposal out of the queue, without carrying it out. Idempotent."""
-    here, person = services(), support(router, account_id)
+    here, person = services(), support(router, about=account_id)
     settled = reject_proposal(
         AccountId(account_id), proposal_id, person.account_id, here.store, why=request.why, now=here.now()
     )

@@ -60,7 +60,7 @@ def session_completed(notification: StripeNotification) -> EventFields:
         has_company_data=shows_business(tax_ids),
         has_other_tax_id=bool(tax_ids) and not shows_business(tax_ids),
         tax_minor=tax_of_session(session),
-        locked_until=notification.locked_until(),
+        locked_until=notification.locked_until((), is_trial=False),
     )
     invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
     names = (payment_id, notification.payment_id(invoice_id)) if invoice_id else (payment_id,)

@@ -12,13 +12,13 @@ from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import IdempotencyKeyReused, IncidentChanged, InvalidRequest, NotFound
 from ledger.domain.ids import AccountId, derived_id
 from ledger.domain.incidents import MOST_RUNS, Incident, ListedIncident
-from ledger.domain.proposals import CREDITS
+from ledger.domain.proposals import CREDITS, Stake
 from ledger.domain.records import record
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import incident_key, listed_incident_key, running_incident_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.incidents.find_runs import check_span, preview
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -42,9 +42,7 @@ class IncidentRequest:
         return derived_id("inc", self.actor, INCIDENTS_ROUTE, self.key)
 
 
-def begin_incident(
-    request: IncidentRequest, store: Store, authority: Authority = UNLIMITED, *, now: datetime
-) -> Incident:
+def begin_incident(request: IncidentRequest, store: Store, authority: Authority, *, now: datetime) -> Incident:
     """Begin an incident once, and return it. The same request under the same key changes nothing.
 
     Raise InvalidRequest for a time that no incident can be about; IncidentChanged if the sum is another one by now;
@@ -120,9 +118,8 @@ def _begin(request: IncidentRequest, store: Store, authority: Authority, now: da
             reason=request.reason,
             at=now,
             step=0,
-            amount=request.credits,
-            unit=CREDITS,
         ),
+        stake=Stake(amount=request.credits, unit=CREDITS),
         request=json.dumps(
             {
                 "since": request.since.isoformat(),

@@ -32,9 +32,7 @@ _BESIDE_RUNS = 5
 RUNS_AT_ONCE = MAX_ACTIONS - _BESIDE_RUNS
 
 
-def replace_runs(
-    incident_id: str, store: Store, has_time: Callable[[], bool] = lambda: True, *, now: datetime
-) -> Incident:
+def replace_runs(incident_id: str, store: Store, has_time: Callable[[], bool], *, now: datetime) -> Incident:
     """Replace the credits of an incident's runs as long as there is time, and return the incident. Raise NotFound.
 
     What is left is done when it is called again. A run whose row of the index comes later is left to another incident.

@@ -81,7 +81,7 @@ def consent_fact(order: Order) -> ConsentChanged | None:
     )
 
 
-def plan_first_grant(event: Event, receipt: Receipt, *, is_claimed: bool = False) -> Commit:
+def plan_first_grant(event: Event, receipt: Receipt, *, is_claimed: bool) -> Commit:
     """Return the commit of a payment about which nothing is stored, without reading. It only adds to the account.
 
     The conditions of the write make it safe: no receipt, no purchase, no grant entry and no lot of these ids is stored,
@@ -154,7 +154,7 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
     return Commit(
         receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
         subscription=merged,
-        account=AccountChange(account_id=subscription.account_id, subscription=merged.summary),
+        account=AccountChange(account_id=subscription.account_id, version=None, subscription=merged.summary),
     )
 
 

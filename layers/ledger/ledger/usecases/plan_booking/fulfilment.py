@@ -108,6 +108,7 @@ def _key_change(key: str, purchases: Collection[Purchase], stored: Snapshot) -> 
         product_ids=frozenset(line.product_id for payment in paid_under for line in payment.lines),
         replaces=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).payment_ids,
         terms_hash=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).terms_hash,
+        checkout_id=None,  # the order was read
         has_consent=_has_consent(stored.order_under(key)) if is_locking else None,
     )
 

@@ -11,7 +11,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import case_key, recent_requests_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.limits import NO_LIMITS, Limits, counted
+from ledger.usecases.limits import Limits, counted
 from ledger.usecases.refund_cases.cases import read_own_case
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -24,7 +24,7 @@ def add_evidence(
     store: Store,
     *,
     now: datetime,
-    limits: Limits = NO_LIMITS,
+    limits: Limits,
 ) -> RefundCase:
     """Record the name of a file that is about to be uploaded.
 

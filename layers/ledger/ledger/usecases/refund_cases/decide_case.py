@@ -20,7 +20,7 @@ from ledger.domain.errors import CaseClosed, RequestRefused
 from ledger.domain.facts import RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
-from ledger.domain.proposals import CREDITS
+from ledger.domain.proposals import CREDITS, Stake
 from ledger.domain.records import record
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, RefundCase
 from ledger.domain.texts import Text, text
@@ -30,7 +30,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKey, case_key, idempotency_key, review_queue_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.authority import Act, Authority, commit_act
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import account_of_case, read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
@@ -83,8 +83,8 @@ def decide_case(
     policy: PolicyParameters,
     *,
     now: datetime,
-    key: str | None = None,
-    authority: Authority = UNLIMITED,
+    key: str | None,
+    authority: Authority,
     may_overturn: bool = False,
 ) -> RefundCase:
     """Carry out a person's decision about a case in review. Return the case after it, with the version that was read.
@@ -139,11 +139,12 @@ class _Request:
             reason=" ".join(verdict.words),
             at=self.at,
             step=case.version,
-            amount=decision.money_minor or verdict.credits,
-            unit=decision.currency if decision.money_minor else CREDITS if verdict.credits else "",
         )
+        stake = Stake(amount=verdict.credits, unit=CREDITS) if verdict.credits else None
+        if decision.money_minor:
+            stake = Stake(amount=decision.money_minor, unit=decision.currency)
         content = json.dumps({**asdict(verdict), "key": self.key}, sort_keys=True)
-        return Act(account_id=self.account_id, record=record, request=content, key=str(case.version))
+        return Act(account_id=self.account_id, record=record, stake=stake, request=content, key=str(case.version))
 
 
 def _decide(request: _Request, store: Store, policy: PolicyParameters) -> RefundCase | Retry:

@@ -28,7 +28,7 @@ from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.refund_cases.refund_warned import refund_warned
 from ledger.usecases.refund_cases.withdraw_contract import withdraw_from_rest
-from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, Pace, Watch
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 _JOB = "decide_deferred"
@@ -37,7 +37,7 @@ _JOB = "decide_deferred"
 def decide_deferred(
     store: Store,
     policy: PolicyParameters,
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     now: datetime,
     pace: Pace = ONE_AFTER_THE_OTHER,

@@ -27,7 +27,7 @@ from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.place_cases import in_review, place, place_again
-from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, hour_of, is_hour_of
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, Pace, Watch, hour_of, is_hour_of
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 _FOLLOWED = {
@@ -61,7 +61,7 @@ def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[Refund
 
 def follow_all(
     store: Store,
-    watch: Watch = UNWATCHED,
+    watch: Watch,
     *,
     now: datetime,
     pace: Pace = ONE_AFTER_THE_OTHER,
