@@ -8,6 +8,7 @@ from ledger.domain.declarations import BY_SILENCE, Declaration, DeclarationKind,
 from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
+    ConsentChanged,
     DisputeState,
     PaymentSettled,
     RefundApproved,
@@ -24,6 +25,7 @@ from tools.testing.planting import (
     Fault,
     Rule,
     add_facts,
+    drop,
     drop_fact,
     name_of,
     named,
@@ -35,6 +37,8 @@ from tools.testing.planting import (
 )
 from tools.verify import World
 from tools.verify.payments import (
+    consents,
+    late_information,
     linked,
     orders,
     paid_once,
@@ -49,6 +53,7 @@ CH = PaymentId("stripe:ch_1")
 KEY = "order/ord_1"  # of `paid_again`
 PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 MONTHS = "stripe_subscription_three_months"
+LATE_CONSENT = ConsentChanged(order_id=OrderId("ord_9"), is_complete=True, step=1, at=at(5), cause="order:ord_9")
 
 
 def paid(whole: World, of: PaymentId, **changes: object) -> PaymentSettled:
@@ -65,6 +70,59 @@ def pointer(whole: World, **changes: object) -> PaymentPointer:
     """The first pointer, with these changes."""
     found = next(item for item in whole.payments.values() if isinstance(item, PaymentPointer))
     return put(whole, found, **changes)
+
+
+def consent(whole: World, of: PaymentId, **changes: object) -> PaymentId:
+    """What a purchase knows of its order's consent, with these changes."""
+    known = purchase(whole, of)
+    name, change = next((name, fact) for name, fact in known.facts.items() if isinstance(fact, ConsentChanged))
+    put(whole, known, facts={**known.facts, name: replace(change, **changes)})  # type: ignore[arg-type]
+    return of
+
+
+def without_consent(whole: World, of: PaymentId) -> PaymentId:
+    """A purchase knows nothing of its order's consent."""
+    known = purchase(whole, of)
+    put(whole, known, facts={name: fact for name, fact in known.facts.items() if not isinstance(fact, ConsentChanged)})
+    return of
+
+
+def information(whole: World, number: int = 1, **changes: object) -> str:
+    """The mail of an order that had so many, with these changes. Return what the mail is about."""
+    key = next(one for one in whole.fulfilment_keys.values() if one.terms and len(one.terms.late_information) == number)
+    if key.terms is None:
+        raise TypeError(f"{key.key} has no terms")
+    mail = key.terms.late_information[0]
+    changed = replace(mail, **changes)  # type: ignore[arg-type]
+    put(whole, key, terms=replace(key.terms, late_information=(changed, *key.terms.late_information[1:])))
+    return f"{key.terms.order_id}/{mail.number}"
+
+
+def order_informed(whole: World, number: int = 1) -> str:
+    """The order that had so many mails."""
+    return information(whole, number).rpartition("/")[0]
+
+
+def mail_recorded(whole: World, **changes: object) -> str:
+    """The record of the first order's mail, with these changes. Return what the mail is about."""
+    record = one(whole.mail_records.values(), subject=information(whole))
+    return put(whole, record, **changes).subject
+
+
+def mail_gone(whole: World) -> str:
+    """Nothing is left of the first order's mail."""
+    return drop(whole, one(whole.mail_records.values(), subject=information(whole))).subject
+
+
+def asked_at_another_time(whole: World) -> str:
+    """The first order says another time than the act on record. Return the order."""
+    return information(whole, asked_at=at(90)).rpartition("/")[0]
+
+
+def asked_by_nobody(whole: World) -> str:
+    """Nobody has asked for the first order's mail. Return the order."""
+    found = one((act for _, act in whole.audit_records), subject=order_informed(whole))
+    return drop(whole, found).subject
 
 
 def key(whole: World, **changes: object) -> FulfilmentKey:
@@ -620,6 +678,29 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault(
             "a payment of another purchase", "used", lambda w: paid(w, SECOND, payment_id=THIRD), ("{0.payment_id}",)
         ),
+    ],
+    consents: [
+        Fault("locked for longer", "unlocked", lambda w: paid(w, SECOND, locked_until=at(90)), ("{0.payment_id}",)),
+        Fault("locked for ever", "unlocked", lambda w: paid(w, SECOND, locked_until=None), ("{0.payment_id}",)),
+        Fault("locked for no order", "used", lambda w: add_facts(w, PI, LATE_CONSENT) and PI, ("{0}",)),
+        Fault("another order's consent", "unlocked", lambda w: consent(w, SECOND, order_id=OrderId("ord_9")), ("{0}",)),
+        Fault("a consent by another cause", "unlocked", lambda w: consent(w, SECOND, cause="order:ord_9"), ("{0}",)),
+        Fault("a consent of no version", "unlocked", lambda w: consent(w, SECOND, step=0), ("{0}",)),
+        Fault("a consent of a later version", "unlocked", lambda w: consent(w, SECOND, step=99), ("{0}",)),
+        Fault("a consent at another time", "unlocked", lambda w: consent(w, SECOND, at=at(90)), ("{0}",)),
+        Fault("it is not unlocked", "unlocked", lambda w: consent(w, SECOND, is_complete=False), ("{0}",)),
+        Fault("nothing is known of it", "unlocked", lambda w: without_consent(w, SECOND), ("{0}",)),
+        Fault("nothing is known of a mail that came back", "unlocked", lambda w: without_consent(w, THIRD), ("{0}",)),
+        Fault("nothing is known of one that came late", "locked", lambda w: without_consent(w, SECOND), ("{0}",)),
+    ],
+    late_information: [
+        Fault("asked at another time", "informed_late", asked_at_another_time, ("{0}",)),
+        Fault("asked by nobody", "informed_late", asked_by_nobody, ("{0}",)),
+        Fault("no mail is left", "informed_late", mail_gone, ("{0}",)),
+        Fault("sent at another time", "informed_late", lambda w: information(w, sent_at=at(90)), ("{0}",)),
+        Fault("its sending is not known", "informed_late", lambda w: information(w, sent_at=None), ("{0}",)),
+        Fault("it came back unseen", "informed_late", lambda w: information(w, returned_at=at(90)), ("{0}",)),
+        Fault("recorded at another time", "informed_late", lambda w: mail_recorded(w, ended_at=at(90)), ("{0}",)),
     ],
     renewals_stopped: [
         Fault("nothing was disputed", "charged_back", without_dispute, ("{0}",)),

@@ -10,7 +10,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.proposals import ProposalState, QueuedProposal
 from ledger.ports.documents import DocumentKey
 from tools.testing.builders import ADA, LATER
-from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, put_lot, rows
+from tools.testing.planting import Fault, Rule, double, drop, name_of, named, one, put, put_lot, rows
 from tools.verify import World
 from tools.verify.proposals import adjusted, proposed, sums_of_accounts
 
@@ -44,6 +44,19 @@ def settled_by(whole: World, state: ProposalState, actor: str) -> str:
     settles = {ProposalState.CONFIRMED: AuditAction.CONFIRM, ProposalState.REJECTED: AuditAction.REJECT}
     put(whole, act(whole, settles[state]), actor=actor)
     return proposal(whole, state, settled_by=actor)
+
+
+def taken_back(whole: World, **changes: object) -> str:
+    """The entry that took credits of an adjustment back says something else. Return the id of the act."""
+    put(whole, entry(whole, EntryKind.ADJUST), **changes)
+    return one((record for _, record in whole.audit_records), action=AuditAction.ADJUST, amount=20).subject
+
+
+def given_back(whole: World) -> str:
+    """More was taken back, and the rest was given by another entry: together it is as much."""
+    taken = entry(whole, EntryKind.ADJUST, credits=-25)
+    double(whole, taken, credits=5)
+    return one((record for _, record in whole.audit_records), action=AuditAction.ADJUST, amount=20).subject
 
 
 def off_the_queue(whole: World) -> str:
@@ -186,6 +199,16 @@ FAULTS: dict[Rule, list[Fault]] = {
             lambda w: adjustment_of(entry(w, EntryKind.GRANT, credits=7)),
             ("{0}",),
         ),
+        *(
+            Fault(f"what was taken back {what}", "by_two", lambda w, c=changes: taken_back(w, **c), ("{0}",))
+            for what, changes in (
+                ("is another amount", {"credits": -19}),
+                ("is nothing", {"credits": 0}),
+                ("was given", {"credits": 20}),
+                ("was drawn", {"kind": EntryKind.DRAW}),
+            )
+        ),
+        Fault("what was taken back was given back in part", "by_two", given_back, ("{0}",)),
         Fault(
             "nothing says who adjusted",
             "by_two",
