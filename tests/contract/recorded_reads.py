@@ -10,7 +10,7 @@ It names the words that have no verdict then: they are new, or were read and no 
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -137,20 +137,28 @@ def lines_run(provider: str) -> Mapping[str, set[int]]:
     """Return the lines of a provider's modules that `recorded` runs, by the module's name."""
     lines: dict[str, set[int]] = defaultdict(set)
     folder = str(PROVIDERS_FOLDER / provider)
-    left: dict[CodeType, set[int]] = {}  # the lines of each function that were not run so far
+    traced: dict[CodeType, tuple[set[int], Callable[..., Any]]] = {}  # lines not run so far, and what notes the others
 
-    def in_function(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line":
-            lines[Path(frame.f_code.co_filename).stem].add(frame.f_lineno)
-            left[frame.f_code].discard(frame.f_lineno)
-        return in_function
+    def noting(code: CodeType) -> tuple[set[int], Callable[..., Any]]:
+        if not code.co_filename.startswith(folder):
+            return set(), lambda *_: None
+        left = {line for *_, line in code.co_lines() if line is not None} - {code.co_firstlineno}
+        run = lines[Path(code.co_filename).stem]
+
+        def in_function(frame: FrameType, event: str, _: Any) -> Any:
+            if event == "line":
+                run.add(frame.f_lineno)
+                left.discard(frame.f_lineno)
+            return in_function
+
+        return left, in_function
 
     def at_call(frame: FrameType, *_: Any) -> Any:
-        code = frame.f_code
-        if code not in left:
-            is_ours = code.co_filename.startswith(folder)
-            left[code] = {line for *_, line in code.co_lines() if line is not None} if is_ours else set()
-        return in_function if left[code] - {code.co_firstlineno} else None
+        known = traced.get(frame.f_code)
+        if known is None:
+            known = traced[frame.f_code] = noting(frame.f_code)
+        left, in_function = known
+        return in_function if left else None
 
     before = sys.gettrace()
     sys.settrace(at_call)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_a_breach_in_a_file_is_reported_with_its_place(tmp_path: Path) -> None:
     assert breaches(tmp_path, provider_words, outside=tmp_path / "providers") == ["usecases/one.py:2: stripe"]
 
 
+@cache
 def _places_of_authority() -> dict[str, int]:
     """Return the use-cases that take an authority, with its place among their positional arguments."""
     trees = (ast.parse(path.read_text("utf-8")) for path in (ROOT / LAYER / "usecases").rglob("*.py"))

@@ -14,7 +14,7 @@ import pytest
 
 from tools.testing.ledgers import LEDGERS
 from tools.testing.neighbours import groups_of, ids_in, merged, renamed
-from tools.testing.planting import lawful, rows
+from tools.testing.planting import Fault, lawful, rows
 from tools.verify import World, check, check_all
 
 
@@ -43,14 +43,18 @@ def test_what_leads_into_another_customers_ledger_is_found_there() -> None:
     assert different == []
 
 
-def _faults() -> Iterator[World]:
-    """Yield a table for each fault that is planted in these tests: the ledger with the fault, and three others."""
+def _faults(every: int = 1) -> Iterator[World]:
+    """Yield a table for each so-many-th fault of these tests: the ledger with the fault, and three others."""
+    for fault in islice(_planted(), 0, None, every):
+        ledger = lawful(fault.ledger)
+        fault.plant(ledger)
+        yield merged([ledger, *_others(fault.ledger)])
+
+
+def _planted() -> Iterator[Fault]:
     for path in sorted(Path(__file__).parent.glob("test_[!n]*.py")):
         faults = getattr(import_module(f"tests.unit.tools.verify.{path.stem}"), "FAULTS", {})
-        for _, fault in rows(faults):
-            ledger = lawful(fault.ledger)
-            fault.plant(ledger)
-            yield merged([ledger, *_others(fault.ledger)])
+        yield from (fault for _, fault in rows(faults))
 
 
 @cache
@@ -70,7 +74,7 @@ def is_same_in_groups(table: World) -> bool:
 
 def test_a_fault_in_one_ledger_is_found_among_several() -> None:
     """And nothing else is. Of the faults, every twentieth."""
-    tables = [*islice(_faults(), 0, None, 20)]
+    tables = [*_faults(every=20)]
     assert len(tables) > 35
     assert all(map(is_same_in_groups, tables))
 
