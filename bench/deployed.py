@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ledger.runtime import Runtime, runtime
 from tools.devserver.environment import AUDIENCE, ISSUER, REGION
+from tools.devserver.patience import wait_for_engine
 from tools.signing import LOCAL_ADDRESS_KEY, LOCAL_SECRETS
 
 
@@ -29,10 +30,12 @@ def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str
 
 @contextlib.contextmanager
 def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measured: bool = False) -> Iterator[Runtime]:
-    """Give the functions of this process a runtime, without metrics unless `is_measured`."""
+    """Give the functions of this process a runtime that waits for the engine, without metrics unless `is_measured`."""
     os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, **variables(table, log_level, is_measured=is_measured)}
     runtime.cache_clear()
     try:
-        yield runtime()
+        services = runtime()
+        wait_for_engine(services)
+        yield services
     finally:
         runtime.cache_clear()

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-
-from pynamodb.connection import Connection
+from uuid import uuid4
 
 from bench.counted import Call, Counted, Counts, floor_s
 from bench.deployed import deployed
@@ -28,7 +27,6 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import DocumentKind
 from ledger.ports.gateway import Gateway
 from ledger.runtime import Runtime
-from tools.devserver.environment import REGION
 from tools.testing.fakes import FakeProvider
 
 FLAT = 1.10
@@ -137,7 +135,7 @@ def _renewals(options: Options, progress: Progress) -> Report:
 
 @contextlib.contextmanager
 def _opened(engine: str) -> Iterator[tuple[Table, "_Jobs"]]:
-    with opened(engine, "ledger-bench") as table, deployed(table.name, table.endpoint) as services:
+    with opened(engine, f"ledger-bench-{uuid4().hex[:8]}") as table, deployed(table.name, table.endpoint) as services:
         yield table, _Jobs(table, services)
 
 
@@ -175,9 +173,7 @@ class _Jobs:
     """The jobs over a table, with a clock that is set and a provider that accepts everything."""
 
     def __init__(self, table: Table, services: Runtime) -> None:
-        # The functions wait 2 s for a call. Here that says only how busy the machine is.
-        connection = Connection(region=REGION, host=table.endpoint, read_timeout_seconds=60, max_retry_attempts=0)
-        self._table, self._services, self._counted = table, services, Counted(connection)
+        self._table, self._services, self._counted = table, services, Counted(services.connection)
         services.store = DynamoDBStore(table.name, self._counted)  # type: ignore[arg-type]
         services.gateway = _provider_of()  # type: ignore[method-assign, assignment]
         self.ends_at = float("inf")

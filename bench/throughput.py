@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from bench.counted import Counted, floor_s
 from bench.jobs import Options
@@ -32,7 +33,7 @@ def run(options: Options, progress: Progress, grants: int = _GRANTS) -> list[Rep
     """Book grants by one thread and by several."""
     report = Report("throughput", f"Grants a second of one process, on {options.engine}")
     advance = progress("throughput", len(THREADS) * _ROUNDS)
-    with opened(options.engine, "ledger-throughput") as table:
+    with opened(options.engine, f"ledger-throughput-{uuid4().hex[:8]}") as table:
         for threads in THREADS:
             rounds = []
             for number in range(_ROUNDS):

@@ -23,6 +23,7 @@ from ledger.runtime import Runtime, runtime
 from ledger.usecases import transaction
 from tests.light_moto import lighten
 from tools import engines
+from tools.devserver.patience import PATIENCE_S
 from tools.orders import place_orders_of
 from tools.stories import stories
 from tools.template import load, table_definition
@@ -150,7 +151,7 @@ def connection_to(endpoint: str | None) -> PlainConnection:
     """
     # Written out for AWS too, so that no AWS_ENDPOINT_URL of the environment leads moto's tests to another engine.
     host = endpoint or f"https://dynamodb.{REGION}.amazonaws.com"
-    return PlainConnection(region=REGION, host=host, max_pool_connections=80)
+    return PlainConnection(region=REGION, host=host, max_pool_connections=80, read_timeout_seconds=PATIENCE_S)
 
 
 def store_at(

@@ -34,6 +34,7 @@ from tools.devserver.bus import LocalBus
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import Callers, Gateway, Handler, handler_of
 from tools.devserver.mailbox import Mailbox
+from tools.devserver.patience import wait_for_engine
 from tools.devserver.streams import TableStream
 from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
@@ -88,6 +89,7 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
             token.local_key()
         make_table(os.environ["TABLE_NAME"])
         make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
+        wait_for_engine(runtime())
         runtime().clock = clock.now
         runtime().mailer = Mailbox(clock=clock.now)
         _ = runtime().catalogue, runtime().policy  # a wrong file is reported now, not at the first delivery

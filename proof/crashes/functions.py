@@ -31,6 +31,7 @@ from ledger.relay import bus
 from ledger.runtime import runtime
 from tools import engines
 from tools.devserver.gateway import Handler, handler_of
+from tools.devserver.patience import wait_for_engine
 
 _DIED = 86
 """The exit status of an invocation that was made to die."""
@@ -188,6 +189,7 @@ def _live(
 def _warm(folder: str, find: Callable[[str], Handler], refused: Sequence[object], door: _Door) -> Handler:
     """The handler, with what a warm function has: its clients, files and models, but not one connection."""
     here = runtime()
+    wait_for_engine(here)
     _ = here.catalogue, here.policy, here.connection.client
     here.client("secretsmanager")
     if here.config.archive_streams:

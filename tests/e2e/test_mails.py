@@ -14,6 +14,7 @@ from ledger.runtime import runtime
 from tools import engines, token
 from tools.devserver import environment
 from tools.devserver.mailbox import kept, read
+from tools.devserver.patience import PATIENCE_S
 from tools.local import LocalBackend, opened
 
 ORDER = {
@@ -41,6 +42,7 @@ def backend(folder: Path) -> Iterator[LocalBackend]:
     os.environ |= {"PORT": str(engines.free_port()), "MAILS_FOLDER": str(folder)}
     try:
         with opened() as running:
+            assert runtime().connection.client.meta.config.read_timeout == PATIENCE_S
             yield running
     finally:
         os.environ.clear()
