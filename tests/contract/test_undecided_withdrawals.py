@@ -12,6 +12,7 @@ from ledger.domain.facts import RefundState
 from ledger.domain.orders import Consent
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.documents import case_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.locks import read_locks
@@ -216,6 +217,35 @@ def test_what_is_noted_during_a_dispute_stays_locked_after_it(any_store: Store) 
     record_events(any_store, event_of(won), now=at(80))
     assert account(any_store).holds == {}
     assert refused(any_store).withdrawn == 1000
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_credits_instead_of_what_is_noted_during_a_dispute_need_an_agreement(
+    any_store: Store, *, is_over: bool
+) -> None:
+    """The law does not ask for the word withdrawal, and the dispute does not end the right."""
+    bought(any_store, is_business=False)
+    record_events(any_store, event_of(dispute()), now=at(20))
+    case = request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    if is_over:
+        won = replace(dispute(), state=type(dispute().state).WON, at=at(80))
+        record_events(any_store, event_of(won), now=at(80))
+    with pytest.raises(RequestRefused, match="how the customer agreed"):
+        decided(any_store, case, DecisionOutcome.REPLACE, minute=90, credits=100)
+    case = decided(any_store, case, DecisionOutcome.REPLACE, minute=91, credits=100, agreement="By mail.")
+    assert case.decision
+    assert case.decision.agreement == "By mail."
+    if isinstance(any_store, FakeStore):
+        assert without_agreement(any_store) == ()
+        forgotten = replace(case.decision, inputs=tuple(x for x in case.decision.inputs if x.key != "input.agreement"))
+        any_store.documents[case_key(ADA, case.case_id)] = replace(case, decision=forgotten)
+        assert without_agreement(any_store) == (case.case_id,)
+
+
+def without_agreement(store: FakeStore) -> tuple[str, ...]:
+    """What `verify` says."""
+    (finding,) = (one for one in check(world(store)) if one.invariant.startswith("Credits replace the money"))
+    return finding.broken
 
 
 def test_all_payments_of_the_contract_are_locked_also_a_later_one(any_store: Store) -> None:

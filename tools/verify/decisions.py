@@ -182,7 +182,7 @@ def agreed(world: World) -> Verdicts:
         is_replaced = case.state is CaseState.REPLACED
         match _agreements(case.decision) if case.decision else []:
             case [] if is_replaced:
-                yield case.case_id, not _is_withdrawal(case)
+                yield case.case_id, not _is_withdrawal(case, world.facts(case.payment_id))
             case []:
                 pass
             case [[str(words)]]:
@@ -196,11 +196,11 @@ def _agreements(decision: Decision) -> list[list[str | None]]:
     return [[figure.word for figure in one.figures] for one in decision.inputs if one.key == "input.agreement"]
 
 
-def _is_withdrawal(replaced: RefundCase) -> bool:
+def _is_withdrawal(replaced: RefundCase, facts: Facts) -> bool:
     """Return whether the law returns the money as it was paid. Of another request that was declined it asks nothing."""
     states = [change.from_state for change in replaced.history]
-    is_by_law = replaced.was_decided_by(WITHDRAWAL_RULE) and states[-1:] != [CaseState.DECLINED]
-    return is_by_law or replaced.reason is RefundReason.WITHDRAWAL
+    is_by_law = replaced.was_decided_by(WITHDRAWAL_RULE) or f"withdrawal:{replaced.case_id}" in facts
+    return (is_by_law and states[-1:] != [CaseState.DECLINED]) or replaced.reason is RefundReason.WITHDRAWAL
 
 
 def review_of(decision: Decision) -> ReviewDecision | None:

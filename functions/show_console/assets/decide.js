@@ -11,9 +11,6 @@ const CHOICES = ["approve", "replace", "decline"];
 const WORDS_MOST = 500; // the API's limits
 const LINES_MOST = 10;
 
-/** Whether the law says by what means the money goes back. */
-const isWithdrawal = (found) => found.reason === "withdrawal" || Boolean(found.due_by);
-
 /** Whether a person overturns what the policy declined. */
 const isOverturn = (found) => found.state === "declined" && (found.can_overturn ?? found.decided_by === "policy");
 
@@ -64,7 +61,7 @@ export function decideForm(found, decision, on) {
       <label class="check"><input type="checkbox" id="takes" .checked=${decision.takesCredits} @change=${set("takesCredits")}> Take the credits of the refund back</label>
       ${found.purchase.subscription_id ? html`<label class="check"><input type="checkbox" id="ends" .checked=${decision.endsSubscription} @change=${set("endsSubscription")}> Stop the subscription's renewals</label>` : nothing}` : nothing}
     ${decision.outcome === "replace" ? field("credits", "Credits to give", html`<input id="credits" inputmode="numeric" autocomplete="off" .value=${decision.credits} aria-invalid=${Boolean(decision.errors.credits)} aria-describedby=${describedBy("credits")} @input=${set("credits")}>${wrong("credits")}`) : nothing}
-    ${decision.outcome === "replace" && isWithdrawal(found) ? field("agreement", "How the customer agreed to credits instead of money", html`<input id="agreement" maxlength=${WORDS_MOST} autocomplete="off" .value=${decision.agreement} aria-invalid=${Boolean(decision.errors.agreement)} aria-describedby=${decision.errors.agreement ? "agreement-wrong" : "agreement-hint"} @input=${set("agreement")}>${wrong("agreement")}`, "The law returns the money of a withdrawal as it was paid, unless the customer expressly agrees. Recorded; the customer does not see it.") : nothing}
+    ${decision.outcome === "replace" && found.is_withdrawal ? field("agreement", "How the customer agreed to credits instead of money", html`<input id="agreement" maxlength=${WORDS_MOST} autocomplete="off" .value=${decision.agreement} aria-invalid=${Boolean(decision.errors.agreement)} aria-describedby=${decision.errors.agreement ? "agreement-wrong" : "agreement-hint"} @input=${set("agreement")}>${wrong("agreement")}`, "The law returns the money of a withdrawal as it was paid, unless the customer expressly agrees. Recorded; the customer does not see it.") : nothing}
     ${field("clause", "Section of the policy", html`<select id="clause" @change=${set("clause")}>${Object.entries(CLAUSES).map(([one, words]) => html`<option value=${one} ?selected=${decision.clause === one}>${words}</option>`)}</select>`)}
     ${field("words", "Words for the customer", html`<textarea id="words" rows="5" .value=${decision.words} aria-invalid=${Boolean(decision.errors.words)} aria-describedby=${decision.errors.words ? "words-wrong" : "words-hint"} @input=${set("words")}></textarea>${wrong("words")}`, "The customer reads them in the mail and on the case's page. Each line is a paragraph.")}
     <button type="submit" class="button accent wide">Preview</button>
@@ -98,8 +95,8 @@ function checked(found, decision) {
   if (decision.outcome === "replace") {
     if (!/^[1-9]\d{0,6}$/.test(decision.credits.trim())) errors.credits = "Write a whole number of credits.";
     request.credits = Number(decision.credits.trim());
-    if (isWithdrawal(found) && !decision.agreement.trim()) errors.agreement = "Write how and when the customer agreed.";
-    else if (isWithdrawal(found)) request.agreement = decision.agreement.trim();
+    if (found.is_withdrawal && !decision.agreement.trim()) errors.agreement = "Write how and when the customer agreed.";
+    else if (found.is_withdrawal) request.agreement = decision.agreement.trim();
   }
   decision.errors = errors;
   return Object.keys(errors).length ? null : request;

@@ -68,7 +68,7 @@ def test_the_money_of_a_withdrawal_is_due_two_weeks_after_its_receipt(
 )
 def test_a_withdrawal_is_what_was_declared_so_or_is_due_by_law(case: RefundCase, *, is_withdrawal: bool) -> None:
     """What was declared stays one if it is declined. Of another request that was declined, the law asks nothing."""
-    assert case.is_withdrawal is is_withdrawal
+    assert case.is_withdrawal({}) is is_withdrawal
 
 
 def test_the_rule_of_withdrawal_has_this_name() -> None:

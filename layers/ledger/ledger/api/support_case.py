@@ -86,6 +86,7 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         duplicates=_duplicates(inputs, services),
         is_priority=case.wrote_before(first_disputed_at(context.purchase.facts)),
         can_overturn=case.is_declined_by_policy,
+        is_withdrawal=case.is_withdrawal(context.purchase.facts),
         agreement=case.decision.agreement if case.decision else None,
         claimed_by=claim.actor if claim else None,
         claimed_until=claim.until if claim else None,

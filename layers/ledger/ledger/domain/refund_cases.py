@@ -33,7 +33,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import CaseClosed
-from ledger.domain.facts import PaymentSettled, RefundedItem, is_by
+from ledger.domain.facts import Facts, PaymentSettled, RefundedItem, WithdrawalChanged, is_by
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.records import record
 from ledger.domain.texts import Text, text
@@ -299,10 +299,14 @@ class RefundCase:
             return None
         return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
-    @property
-    def is_withdrawal(self) -> bool:
-        """Return whether the law says by what means its money goes back, also if it was declined and is overturned."""
-        return self.reason is RefundReason.WITHDRAWAL or self.due_by is not None
+    def is_withdrawal(self, facts: Facts) -> bool:
+        """Return whether the law says by what means its money goes back, also if it was declined and is overturned.
+
+        `facts` are those of its payment: one notes a withdrawal in other words that an open dispute keeps undecided.
+        """
+        noted = facts.get(f"withdrawal:{self.case_id}")
+        is_noted = isinstance(noted, WithdrawalChanged) and noted.stands
+        return self.reason is RefundReason.WITHDRAWAL or self.due_by is not None or is_noted
 
     def wrote_before(self, disputed_at: datetime | None) -> bool:
         """Return whether the customer wrote to us before the payment was disputed, or within the same second.

@@ -218,6 +218,9 @@ class SupportCaseResponse(CaseResponse):
     duplicates: list[DuplicateResponse]
     is_priority: bool = Field(description="The customer wrote to us before the payment was disputed.")
     can_overturn: bool = Field(description="The policy declined it by itself: a person can decide otherwise.")
+    is_withdrawal: bool = Field(
+        description="The law returns its money as it was paid: credits instead need the customer's agreement."
+    )
     agreement: str | None = Field(description="How the customer agreed to credits instead of a withdrawal's money.")
     claimed_by: str | None
     claimed_until: datetime | None

@@ -17,7 +17,7 @@ from datetime import datetime
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.canonical import canonical
 from ledger.domain.errors import CaseClosed, RequestRefused
-from ledger.domain.facts import RefundedItem
+from ledger.domain.facts import Facts, RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
 from ledger.domain.proposals import CREDITS, Stake
@@ -156,7 +156,7 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
     decision = _with_policy_trace(request, case, context, policy)
     if case.state is not CaseState.IN_REVIEW and not _is_overturned(request, case, context):
         return _repeat(request, case, decision, store)
-    _require_agreement(request.verdict, case)
+    _require_agreement(request.verdict, case, context.purchase.facts)
     if policy.is_paused:
         raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
     if request.verdict.follows_recommendation:
@@ -176,12 +176,12 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
     return CONFLICT if commit_act(commit, act, request.authority, store) else decided
 
 
-def _require_agreement(verdict: ReviewDecision, case: RefundCase) -> None:
+def _require_agreement(verdict: ReviewDecision, case: RefundCase, facts: Facts) -> None:
     """Raise RequestRefused if a withdrawal's money would be replaced without the customer's agreement.
 
     Directive 2011/83/EU, article 13(1): by the means of the payment, unless the consumer expressly agreed otherwise.
     """
-    if verdict.outcome is DecisionOutcome.REPLACE and case.is_withdrawal and not verdict.agreement:
+    if verdict.outcome is DecisionOutcome.REPLACE and case.is_withdrawal(facts) and not verdict.agreement:
         raise RequestRefused(
             "A withdrawal's money goes back as it was paid. Give `agreement`: how the customer agreed to credits."
         )
