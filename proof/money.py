@@ -4,7 +4,7 @@ It reads no word about a state: money may have come in unless it surely did not,
 
     nothing left     no money of a payment is left, and credits of it are
     too much left    the credits that are left cost more than the money that is (one credit of rounding a line)
-    nothing got      a known price was surely paid, and there is no credit, park or flag
+    nothing got      a known price was surely paid (first, if all is back), and there is no credit, park or flag
     too much used    an account used more than all money that ever came in can have bought
 """
 
@@ -64,7 +64,7 @@ class Sale(NamedTuple):
         given = Counter(dict.fromkeys(came, sum(shown["given"].get(name, 0) for name in {*self.names})))  # as a favour
         if credits_ > (most := self.bought(left + given)):
             yield f"too much left: {credits_} credits, {dict(left)} bought {float(most):.2f}"
-        paid_at = max((move[0] for move in self.moves if move[3] > 0), default=0.0)
+        paid_at = (max if sure - away else min)((move[0] for move in self.moves if move[3] > 0), default=0.0)
         is_usable = any(lot["granted"] and (lot["ends"] is None or lot["ends"] > paid_at) for lot in self.lots)
         is_told = {*self.names} & {*shown["parked"]} or any(x in flag for flag in shown["flags"] for x in self.names)
         if sure and any(part and cost for _, part, cost in self.lines) and not is_usable and not is_told:
