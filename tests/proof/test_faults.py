@@ -69,7 +69,7 @@ def test_weather_that_is_not_bad_is_found(ministack: str, proxy: str) -> None:
     plan.watch(client)
     with plan.over(Calm()):
         for _ in range(300):
-            client.list_tables()
+            client.list_tables(Limit=1)  # other tests have hundreds on this engine
     assert plan.misses_its_share == "0 of the 300 calls to AWS in bad weather failed: it should have been about 30"
 
 
