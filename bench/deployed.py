@@ -31,6 +31,7 @@ def variables(table: str, log_level: str, *, is_measured: bool) -> dict[str, str
 @contextlib.contextmanager
 def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measured: bool = False) -> Iterator[Runtime]:
     """Give the functions of this process a runtime that waits for the engine, without metrics unless `is_measured`."""
+    before = dict(os.environ)
     os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, **variables(table, log_level, is_measured=is_measured)}
     runtime.cache_clear()
     try:
@@ -39,3 +40,5 @@ def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measu
         yield services
     finally:
         runtime.cache_clear()
+        os.environ.clear()
+        os.environ.update(before)

@@ -12,10 +12,10 @@ import os
 import re
 import sys
 from copy import deepcopy
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from ledger.api.errors import name_of_status
 from tools.openapi_examples import add_examples
 from tools.template import IAM, Route, load, routes
 
@@ -133,7 +133,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
     if route.method != "POST":
         del responses["413"], responses["415"]  # there is no body
     if route.method != "GET":
-        responses["507"] = {**deepcopy(responses["503"]), "description": HTTPStatus.INSUFFICIENT_STORAGE.phrase}
+        responses["507"] = {**deepcopy(responses["503"]), "description": name_of_status(507)}
     if is_public:
         del responses["403"]
     if "429" in responses:
@@ -141,7 +141,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
     responses["503"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     refused = FOR_EVERYBODY if is_public else FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN
     for status, why in refused.items():
-        response = responses.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
+        response = responses.setdefault(status, {"description": name_of_status(int(status)), "content": {}})
         response["description"] += f". {why}"
         response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}
     operation["responses"] = dict(sorted(responses.items()))

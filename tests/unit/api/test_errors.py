@@ -69,7 +69,7 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
     (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
     (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
     (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),
-    (IdempotencyKeyReused("Used."), 422, "Unprocessable Entity", "idempotency-key-reused", "Used.", {}),
+    (IdempotencyKeyReused("Used."), 422, "Unprocessable Content", "idempotency-key-reused", "Used.", {}),
     (RunFailed("run_1"), 409, "Conflict", "run-failed", None, {}),
     (AccountInDebt(7), 409, "Conflict", "account-in-debt", None, {"owed": 7}),
     (AccountInReview(), 409, "Conflict", "account-in-review", None, {}),
@@ -87,7 +87,7 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
     (InvalidBody("No JSON.", 415, "wrong-type"), 415, "Unsupported Media Type", "wrong-type", "No JSON.", {}),
     (
         InvalidRequest("credits", "Too many."),
-        *(422, "Unprocessable Entity", "invalid-request", "body.credits: Too many."),
+        *(422, "Unprocessable Content", "invalid-request", "body.credits: Too many."),
         {"errors": [{"field": "body.credits", "message": "Too many."}]},
     ),
     (

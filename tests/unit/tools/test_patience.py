@@ -20,7 +20,6 @@ def test_a_runtime_over_a_local_engine_waits_for_it(monkeypatch: pytest.MonkeyPa
     def store(_: str, connection: PlainConnection, *, patience_s: float) -> None:
         made.append((connection, patience_s))
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "")
     monkeypatch.setattr("tools.devserver.patience.DynamoDBStore", store)
     with deployed("ledger", "http://127.0.0.1:9") as services:
         assert made == [(services.connection, PATIENCE_S)]

@@ -21,7 +21,10 @@ DAYS_OF_A_CASE = 14 + 14
 """By law a contract can be withdrawn from for two weeks, and the refund may take two more."""
 TYPED = st.characters(min_codepoint=32, max_codepoint=126)
 """What somebody types into a parameter."""
-UNLIKE_THE_CODE = {"LOW_BALANCE": "a run without this setting, on a developer's machine, sends no reminders"}
+UNLIKE_THE_CODE = {
+    "LOW_BALANCE": "a run without this setting, on a developer's machine, sends no reminders",
+    "REFUNDS_PAUSED": "a function that is not told whether refunds are paused sends none",
+}
 
 _FILE = (
     ["", "/opt/settings/live/catalogue.json"],
@@ -187,7 +190,7 @@ def test_a_default_is_what_the_code_does_without_the_setting() -> None:
         assert is_same is (variable not in UNLIKE_THE_CODE), name
         if {"true", "false"} == set(parameter.get("AllowedValues", ())):
             (other,) = {"true", "false"} - {parameter["Default"]}
-            assert config(**{variable: other}) != config(), f"{name} is a switch"
+            assert config(**{variable: other}) != config(**{variable: parameter["Default"]}), f"{name} is a switch"
             seen.add(name)
     assert {"DebtWithheld", "OrderRefusedInDebt", "RefundsPaused"} == seen
 

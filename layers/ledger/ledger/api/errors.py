@@ -34,12 +34,18 @@ from ledger.domain.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 _RETRY_AFTER_S = "5"
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def name_of_status(status: int) -> str:
+    """Return the name of a status, as RFC 9110 has it: Python's `http` has these since 3.13."""
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
     """Return a problem document (RFC 9457). A 503 carries `retry-after`."""
     document = Problem(
-        type=f"urn:imagetagger:problem:{name}", title=HTTPStatus(status).phrase, status=status, detail=detail, **more
+        type=f"urn:imagetagger:problem:{name}", title=name_of_status(status), status=status, detail=detail, **more
     )
     headers = {"retry-after": _RETRY_AFTER_S} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Response(

@@ -11,7 +11,6 @@ a provider refused                     502        a provider or the table did no
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -20,7 +19,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from ledger.api.errors import PROBLEM_JSON, problem, problem_of
+from ledger.api.errors import PROBLEM_JSON, name_of_status, problem, problem_of
 from ledger.api.gateway_event import normalized, read_object, shortened
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.problems import FieldProblem, Problem
@@ -44,14 +43,14 @@ def documented_problems(
     `model` is None if it has no JSON.
     """
     content = {**({"application/json": {"model": model}} if model else {}), **(other or {})}
-    documented: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase, "content": content}}
+    documented: dict[int, Any] = {status: {"description": name_of_status(status), "content": content}}
     if headers:
         documented[status]["headers"] = {
             name: {"description": description, "schema": {"type": "string"}} for name, description in headers.items()
         }
     for problem_status in sorted({*problems, 403, 413, 415, 422, 500, 503}):
         content = {PROBLEM_JSON: {"model": Problem}}
-        documented[problem_status] = {"description": HTTPStatus(problem_status).phrase, "content": content}
+        documented[problem_status] = {"description": name_of_status(problem_status), "content": content}
     return documented
 
 
