@@ -150,8 +150,10 @@ def test_the_unused_value_counts_what_the_balance_paid_and_the_card_gets_its_own
     """A quarter was used: 15.00 are left of 20.00, of which the card paid 5.00."""
     asked = plainly(lines=(line_usage(250),), refundable_minor=500, value_left_minor=2000)
     assert (asked.unused_value_minor, asked.unused_minor) == (1500, 500)
+    assert (asked.less_used_value_minor, asked.less_used_minor) == (1500, 500)
     unused = plainly(refundable_minor=500, value_left_minor=2000)
     assert (unused.unused_value_minor, unused.unused_minor) == (2000, 500)
+    assert (unused.less_used_value_minor, unused.less_used_minor) == (2000, 500)
 
 
 @pytest.mark.parametrize(
