@@ -76,7 +76,8 @@ def low_balance_mails(account: Account, store: Store, now: datetime) -> Iterator
     The lots name it. So there is one until credits are bought, however often a run fails and returns its credits. The
     commit must be under the account's version: no other draw lists the same mail.
     """
-    subject = f"{account.account_id}/{derived_id('lots', *sorted(account.lots))}"
+    lots = derived_id("lots", *sorted(account.lots))
+    subject = f"{account.account_id}/{lots}"
     mail_id = mail_id_of(MailKind.LOW_BALANCE, subject)
     if not store.read(Keys(documents=frozenset({mail_intent_key(mail_id), mail_record_key(mail_id)}))).documents:
         yield list_mail(MailKind.LOW_BALANCE, subject, account.account_id, now)
