@@ -1,5 +1,7 @@
 """Whoever opens a local engine waits for it: what it does does not depend on how busy the machine is."""
 
+import os
+
 import pytest
 
 from bench.deployed import deployed
@@ -25,3 +27,11 @@ def test_a_runtime_over_a_local_engine_waits_for_it(monkeypatch: pytest.MonkeyPa
         assert made == [(services.connection, PATIENCE_S)]
         assert read_timeout(services) == PATIENCE_S
     assert read_timeout(Runtime(services.config)) == 2
+
+
+def test_the_environment_is_as_it_was_before() -> None:
+    """Else later tests of this process would have the settings of a bench."""
+    before = dict(os.environ)
+    with deployed("ledger", "http://127.0.0.1:9"):
+        assert os.environ["TABLE_NAME"] == "ledger"
+    assert dict(os.environ) == before

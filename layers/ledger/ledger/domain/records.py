@@ -1,4 +1,4 @@
-"""Records: dataclasses that nobody changes, and whose methods are made when the first one is.
+"""Records: dataclasses that nobody changes, completed on first use.
 
 To the type checker `record` is `dataclass`, and it refuses an assignment to a field of a frozen one, here and in the
 tests. Python would check that once more at run time, and pays for it at each field of each new record: a grant makes 43
