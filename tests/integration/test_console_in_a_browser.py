@@ -1193,6 +1193,49 @@ def test_a_case_is_decided_by_keyboard_alone(world: World, console: Console) -> 
     assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
 
 
+HOLD = """
+    window.real = fetch;
+    window.held = [];
+    window.fetch = (...call) => new Promise(go => held.push(() => go(real(...call))));
+"""
+"""Answers wait from now on, until RELEASE."""
+RELEASE = "window.fetch = real; held.forEach(go => go())"
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["typing", "waiting"])
+def test_a_page_that_comes_late_leaves_the_focus_to_who_types(console: Console, moves: bool) -> None:
+    """Who goes to the search while a page loads keeps on writing; who waits is led to the page's heading."""
+    console.sign_in()
+    console.wait_for_heading("Review queue")
+    console.page.wait_until("document.activeElement.tagName === 'H1' && !document.querySelector('.skeleton')")
+    console.page.value(HOLD)
+    console.page.value("location.hash = '#/disputes'")
+    console.page.wait_until("held.length > 0 && document.querySelector('.skeleton')")
+    if moves:
+        console.page.press("/")
+        console.page.write("inv-")
+    console.page.value(RELEASE)
+    console.page.wait_until("!document.querySelector('.skeleton')")
+    focused = console.page.value("document.activeElement.id || document.activeElement.tagName")
+    assert focused == ("q" if moves else "H1")
+    assert console.page.value("document.getElementById('q').value") == ("inv-" if moves else "")
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["typing", "waiting"])
+def test_failed_runs_that_are_found_late_leave_the_focus_to_who_types(console: Console, moves: bool) -> None:
+    """The same of what a page reads by itself."""
+    console.sign_in()
+    console.go("incidents", "Incidents")
+    console.page.value(HOLD)
+    console.click("Show what failed")
+    console.page.wait_until("held.length > 0")
+    if moves:
+        console.page.press("/")
+    console.page.value(RELEASE)
+    console.page.wait_until("document.getElementById('found')")
+    assert console.page.value("document.activeElement.id") == ("q" if moves else "found")
+
+
 def tab_to(page: Browser, wanted: str) -> None:
     """Press the tabulator until something has the focus, and shows it."""
     names = "[e.id, e.textContent.trim(), (e.hash || '').split('/').pop()]"

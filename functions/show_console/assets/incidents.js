@@ -4,7 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, credits, number, time } from "./format.js";
-import { accountLink, askWhy, badge, card, crumbs, draw, empty, facts, field, Listing, problemBox, say } from "./ui.js";
+import { accountLink, askWhy, badge, card, crumbs, draw, empty, facts, field, focusLater, Listing, problemBox, say } from "./ui.js";
 import { INCIDENT_STATES, LEFT_OUT } from "./words.js";
 
 const PROGRESS_MS = 2000;
@@ -50,7 +50,8 @@ export function incidentsPage(query) {
 
   const submit = (event) => {
     event.preventDefault();
-    if (!isBusy) look().then(() => document.getElementById("found")?.focus());
+    const focus = focusLater();
+    if (!isBusy) look().then(() => focus(document.getElementById("found")));
   };
   const stale = () => { shown = null; problem = null; draw(); };
   const write = (name) => (event) => { entered[name] = event.target.value; stale(); };

@@ -7,7 +7,7 @@ import { html, nothing, render } from "./lit-html.js";
 import { get, path, Problem } from "./api.js";
 import { dropDrafts, openDrafts } from "./drafts.js";
 import { beginSignIn, canSignIn, finishSignIn, onSignOut, signedIn, signOut } from "./session.js";
-import { cameFrom, closeDialog, dialogView, draw, link, loading, onChange, problemBox, reopenDrafts, say, setCameFrom, toastsView } from "./ui.js";
+import { cameFrom, closeDialog, dialogView, draw, focusLater, link, loading, onChange, problemBox, reopenDrafts, say, setCameFrom, toastsView } from "./ui.js";
 import { queuePage } from "./queue.js";
 import { casePage } from "./case.js";
 import { decidedPage } from "./decided.js";
@@ -144,6 +144,7 @@ function addressed() {
 async function open() {
   if (!signedIn()) return draw();
   const [next, id, query] = addressed();
+  const focus = focusLater();
   name = next;
   page?.leave?.();
   const opened = name ? PAGES[name](id, query) : missingPage();
@@ -168,7 +169,7 @@ async function open() {
   draw();
   window.scrollTo(0, 0);
   showEntry();
-  (document.querySelector("main h1") || root).focus({ preventScroll: true });
+  focus(document.querySelector("main h1") || root, { preventScroll: true });
   reopenDrafts(openDrafts());
   count();
 }

@@ -92,6 +92,12 @@ export function closeDialog() {
   opener?.isConnected ? opener.focus() : document.querySelector("h1")?.focus();
 }
 
+/** Return what moves the focus once an answer is there, unless the person has moved it while waiting. */
+export function focusLater() {
+  const before = document.activeElement;
+  return (element, options) => { if ([before, document.body].includes(document.activeElement)) element?.focus(options); };
+}
+
 /** What had the focus is gone with what was done: go on at the heading, not at the top of the window. */
 function focusSomething() {
   if (document.activeElement === document.body) document.querySelector("main h1")?.focus({ preventScroll: true });
