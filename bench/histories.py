@@ -184,7 +184,8 @@ def _expires(store: FakeStore, number: int) -> None:
 
 
 def _parked(store: FakeStore, number: int) -> None:
-    _park(store, f"parked_{number}", NOW - timedelta(minutes=11 + number % 30))
+    moment = NOW - timedelta(minutes=11 + number % 30, milliseconds=number)  # no two arrive at one instant
+    _park(store, f"parked_{number}", moment)
 
 
 def _deferred(store: FakeStore, number: int) -> None:

@@ -77,12 +77,14 @@ class Account:
         parts = self.spendable_by_lot(now) if by_lot is None else by_lot
         return max(0, sum(parts.values()) - is_debt_withheld * self.shortfall)
 
-    def spendable_by_lot(self, now: datetime) -> Mapping[str, int]:
+    def spendable_by_lot(self, now: datetime, locks: Mapping[str, Lock] | None = None) -> Mapping[str, int]:
         """Return the credits that a run can draw from each lot at this instant, apart from holds and debts.
 
-        The credits of a period are unspendable once it has ended and the next one is paid for.
+        The credits of a period are unspendable once it has ended and the next one is paid for. `locks`: what `locks`
+        returned, if it was called before.
         """
-        usable, locks = self._usable_by_lot(now), self.locks(now)
+        usable = self._usable_by_lot(now)
+        locks = self.locks(now) if locks is None else locks
         return {lot_id: 0 if lot_id in locks else credits_ for lot_id, credits_ in usable.items()} if locks else usable
 
     def _usable_by_lot(self, now: datetime) -> dict[str, int]:

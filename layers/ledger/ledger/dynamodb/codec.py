@@ -199,11 +199,11 @@ class Row(Generic[_T]):
         """Return the records of these attributes, by name. Raise UnreadableItem as the shape does, or for another text.
 
         An account can have thousands. So all texts are parsed at once, and a record gets its fields as a dictionary:
-        the __init__ of a frozen dataclass takes several times as long.
+        its __init__ takes several times as long.
         """
         records: dict[str, _T] = {}
         readers, blank, name_of = self._readers, self._blank, self._name
-        put, new, of = object.__setattr__, object.__new__, self._shape.of
+        new, of = object.__new__, self._shape.of
         try:
             rows = json.loads(f"[{','.join([attribute['S'] for attribute in attributes.values()])}]")
             for name, row in zip(attributes, rows, strict=True):
@@ -220,8 +220,7 @@ class Row(Generic[_T]):
                     elif value is not None:
                         fields[column] = read(value)
                 records[name] = record = new(of)
-                put(record, "__dict__", fields)
-                put(record, "unknown_fields", None)
+                record.__dict__ = fields
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableItem(f"{self._shape.what}: it is no row: {error}") from error
         return records

@@ -154,14 +154,15 @@ class AccountResponse(ResponseModel):
         contact: Contact | None = None,
     ) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
-        spendable, by_lot = account.spendable_by_lot(now), account.locks(now)
+        locked, shortfall = account.locks(now), account.shortfall
+        by_lot = account.spendable_by_lot(now, locked)
         return cls(
             account_id=account.account_id,
             status=account.status,
             holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
             balance=account.balance,
-            spendable=account.spendable(now, is_debt_withheld=is_debt_withheld, by_lot=spendable),
-            shortfall=account.shortfall,
+            spendable=account.spendable(now, is_debt_withheld=is_debt_withheld and shortfall > 0, by_lot=by_lot),
+            shortfall=shortfall,
             locked=sum(lock.credits for lock in locks),
             locks=locks,
             lots=[
@@ -169,10 +170,10 @@ class AccountResponse(ResponseModel):
                     "lot_id": lot.lot_id,
                     "granted": lot.granted,
                     "remaining": lot.remaining,
-                    "spendable": spendable[lot.lot_id],
+                    "spendable": by_lot[lot.lot_id],
                     "reserved": lot.reserved,
                     "is_frozen": lot.is_frozen,
-                    "locked_until": by_lot[lot.lot_id].until if lot.lot_id in by_lot else None,
+                    "locked_until": locked[lot.lot_id].until if lot.lot_id in locked else None,
                     "expires_at": lot.expires_at,
                 }
                 for lot in account.lots_in_draw_order
