@@ -141,7 +141,8 @@ class Counted:
 class Engine:
     """Stores over tables of their own, each in one process with its engine, and what was sent to all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str | None) -> None:
+        self.endpoint = endpoint
         self.sent: list[list[str]] = []
 
     def store(self) -> DynamoDBStore:
@@ -152,7 +153,7 @@ class Engine:
             self.sent.append(counted.calls)
             return counted
 
-        return store_at(None, around=around)
+        return store_at(self.endpoint, around=around)
 
     def trips(self, call: Callable[..., object], *arguments: Any, **named: Any) -> int:
         """Make a call, to its last item if it lists something. Return how often it reached an engine."""
@@ -214,13 +215,22 @@ def lines() -> list[Line]:
     return found
 
 
+@pytest.fixture(params=[pytest.param("moto", marks=pytest.mark.moto), "ministack"])
+def engine(request: pytest.FixtureRequest, patient: None) -> Iterator[Engine]:  # noqa: ARG001 - it has its effect
+    """An engine. How often it is called does not depend on which: over moto for the mutants, which ask no other."""
+    if request.param == "moto":
+        with mock_aws():
+            yield Engine(None)
+    else:
+        yield Engine(request.getfixturevalue("ministack"))
+
+
 @pytest.mark.parametrize("line", lines(), ids=lambda line: line.what)
-def test_a_line_costs_what_it_says(line: Line) -> None:
+def test_a_line_costs_what_it_says(line: Line, engine: Engine) -> None:
     """Exactly: what has become cheaper is written down too."""
     assert line.what in CASES, "no case plays this line"
     numbers = [int(number) for number in re.findall(r"\d+", line.trips.partition(" a ")[0].partition(" for ")[0])]
-    with mock_aws():
-        played = list(CASES[line.what](Engine()))
+    played = list(CASES[line.what](engine))
     assert played
     if " or " in line.trips:
         assert sorted(set(played)) == numbers, line

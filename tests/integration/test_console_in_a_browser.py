@@ -135,7 +135,7 @@ def console(world: World, page: Browser, monkeypatch: pytest.MonkeyPatch) -> Ite
     callers = Callers(keys=KeySet(Path(token.JWKS_FILE)), credentials=Credentials("x", "y"), region="eu-central-1")
     parameters = {"JwtIssuer": environment.ISSUER, "JwtAudience": environment.AUDIENCE, "AllowedOrigin": "*"}
     gateway = Gateway(0, TEMPLATE, callers, parameters=parameters)
-    thread = threading.Thread(target=gateway.serve_forever)
+    thread = threading.Thread(target=gateway.serve_forever, args=(0.02,))
     thread.start()
     yield Console(gateway, page)
     gateway.shutdown()

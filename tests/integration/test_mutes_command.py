@@ -58,7 +58,7 @@ def answering(status: int, content: bytes) -> Iterator[tuple[str, list[tuple[Any
             """Print nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/live", received

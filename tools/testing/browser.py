@@ -94,7 +94,7 @@ class Browser:
         while not self._holds(expression):
             if time.monotonic() > end:
                 raise TimeoutError(f"never true: {expression}\n{self.value('document.body.innerText')}")
-            time.sleep(0.05)
+            time.sleep(0.01)
 
     def _holds(self, expression: str) -> bool:
         try:

@@ -162,14 +162,19 @@ class Law:
             day 0      day 1 …                       day 14         end of day 14
             contract ──┬─────────────────────────────────────────────►│  else: the end of the next working day
         """
-        free = self.holidays.get(country, frozenset()) if country else frozenset()
-        farthest_west = {since.astimezone(zone).date(): zone for zone in _ZONES}  # where each day ends last
-        ends = [_end_in(zone, day + timedelta(days=days), free) for day, zone in farthest_west.items()]
-        return max(reversed(ends))
+        return _period_end(since, days, self.holidays.get(country, frozenset()) if country else frozenset())
 
     def is_calendar_known(self, country: str, end: datetime) -> bool:
         """Return whether the holidays around the end of a period are known: else it may end up to five days later."""
         return country in self.holidays and end.year in self.years and (end + MOST_FREE_DAYS).year in self.years
+
+
+@functools.lru_cache(maxsize=64)
+def _period_end(since: datetime, days: int, free: frozenset[date]) -> datetime:
+    """Return `Law.period_end`: a decision asks for the same period a dozen times."""
+    farthest_west = {since.astimezone(zone).date(): zone for zone in _ZONES}  # where each day ends last
+    ends = [_end_in(zone, day + timedelta(days=days), free) for day, zone in farthest_west.items()]
+    return max(reversed(ends))
 
 
 def _end_in(zone: timezone, last: date, free: Collection[date]) -> datetime:
