@@ -14,7 +14,8 @@ from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import DECODED, AccountPath, Day, PageCursor, PageSize
+from ledger.api.requests.model import Day
+from ledger.api.requests.parameters import DECODED, AccountPath, PageCursor, PageSize
 from ledger.api.responses.find import FoundResponse, SearchPage
 from ledger.api.responses.support_accounts import (
     ChainResponse,

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ledger.api.auth import caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import CancellationRequest, PortalRequest
+from ledger.api.requests.subscriptions import CancellationRequest, PortalRequest
 from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse
 from ledger.domain.errors import InvalidRequest, NotFound
 from ledger.domain.ids import provider_of

@@ -13,14 +13,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from ledger.api import validation_messages
 from ledger.api.auth import accepted_languages, caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import (
+from ledger.api.requests.orders import (
     ConsentConfirmationRequest,
     ConsentInput,
     GiveConsentRequest,
-    IdempotencyKey,
     InformationInput,
     PlaceOrderRequest,
 )
+from ledger.api.requests.parameters import IdempotencyKey
 from ledger.api.responses.orders import ConsentResponse, OrderResponse
 from ledger.domain.contacts import known_language
 from ledger.domain.ids import OrderId

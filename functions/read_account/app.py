@@ -14,7 +14,7 @@ from ledger.api.auth import caller
 from ledger.api.errors import problem_of
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import PURCHASE_POSITION, Listing
-from ledger.api.requests import PageCursor, PageSize
+from ledger.api.requests.parameters import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse, OrderableResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
 from ledger.api.responses.locks import LockResponse

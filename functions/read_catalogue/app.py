@@ -6,7 +6,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import DECODED, Id
+from ledger.api.requests.model import Id
+from ledger.api.requests.parameters import DECODED
 from ledger.api.responses.catalogue import CatalogueResponse, PolicyResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.errors import NotFound

@@ -10,7 +10,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import DECODED, DrawRequest, Id, RunFailureRequest
+from ledger.api.requests.model import Id
+from ledger.api.requests.parameters import DECODED
+from ledger.api.requests.runs import DrawRequest, RunFailureRequest
 from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.runs import DrawResponse, RunResponse, SpendableResponse
 from ledger.domain.accounts import Account

@@ -16,15 +16,8 @@ from ledger.api.http import documented_problems, lambda_handler_of, resolver, se
 from ledger.api.pages.texts import choose_language, statement_of
 from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
-from ledger.api.requests import (
-    CaseId,
-    EvidenceRequest,
-    IdempotencyKey,
-    PageCursor,
-    PageSize,
-    RefundRequest,
-    WithdrawalRequest,
-)
+from ledger.api.requests.parameters import CaseId, IdempotencyKey, PageCursor, PageSize
+from ledger.api.requests.refund_cases import EvidenceRequest, RefundRequest, WithdrawalRequest
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.declarations import ReviewResponse
 from ledger.api.responses.refund_cases import CasePage, CaseResponse, UploadResponse, WithdrawalReceipt

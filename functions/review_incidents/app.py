@@ -14,7 +14,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import IdempotencyKey, IncidentRequestBody, PageCursor, PageSize, Time
+from ledger.api.requests.incidents import IncidentRequestBody
+from ledger.api.requests.model import Time
+from ledger.api.requests.parameters import IdempotencyKey, PageCursor, PageSize
 from ledger.api.responses.incidents import (
     AccountFailuresResponse,
     FailedRunsPage,

@@ -13,16 +13,8 @@ from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.providers import EXAMPLE_PARKED_ID
-from ledger.api.requests import (
-    DECODED,
-    AttributionRequest,
-    DismissalRequest,
-    IdempotencyKey,
-    MuteRequest,
-    PageCursor,
-    PageSize,
-    ReplayRequest,
-)
+from ledger.api.requests.parameters import DECODED, IdempotencyKey, PageCursor, PageSize
+from ledger.api.requests.parked import AttributionRequest, DismissalRequest, MuteRequest, ReplayRequest
 from ledger.api.responses.parked import (
     CountedMuteResponse,
     MuteList,

@@ -5,6 +5,7 @@ import gzip
 import importlib
 import inspect
 import json
+import pkgutil
 import re
 from typing import Any
 
@@ -73,7 +74,11 @@ def test_every_operation_has_a_name_of_its_own() -> None:
 
 def test_every_request_has_an_example_that_is_accepted() -> None:
     """By the model that the function reads it with."""
-    models = vars(requests) | vars(declarations)
+    modules = (
+        importlib.import_module(f"ledger.api.requests.{found.name}")
+        for found in pkgutil.iter_modules(requests.__path__)
+    )
+    models = {name: model for module in (*modules, declarations) for name, model in vars(module).items()}
     for method, path, operation in operations():
         for body in operation.get("requestBody", {}).get("content", {}).values():
             (named,) = set(re.findall(r"schemas/(\w+)", json.dumps(body["schema"])))

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from ledger.api import validation_messages
 from ledger.api.providers import EXAMPLE_PAYMENT_ID
-from ledger.api.requests import Day, Email, Id, RequestModel, Text, printable
+from ledger.api.requests.model import Day, Email, Id, RequestModel, Text, printable
 from ledger.domain.declarations import Channel, DeclarationKind, Submission
 from ledger.domain.errors import InvalidRequest
 

@@ -84,7 +84,7 @@ def _path(event: Mapping[str, Any]) -> str:
     """Return the route's path with its parameters percent-encoded.
 
     API Gateway decodes path parameters, and whether `rawPath` is decoded depends on the gateway. The resolver's routes
-    match only some characters, so parameters are encoded here and decoded by `requests.DECODED`.
+    match only some characters, so parameters are encoded here and decoded by `parameters.DECODED`.
     """
     parameters: Mapping[str, str] = event.get("pathParameters") or {}
     if not parameters:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ledger.api.requests import RefundRequest
+from ledger.api.requests.refund_cases import RefundRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import RefundReason, SubmittedEvidence
 from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE, RefundClaim

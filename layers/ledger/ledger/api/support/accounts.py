@@ -8,17 +8,10 @@ from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.pagination import PURCHASE_POSITION, Listing
-from ledger.api.requests import (
-    DECODED,
-    AccountPath,
-    AdjustmentRequest,
-    AmountRequest,
-    HoldRequest,
-    IdempotencyKey,
-    InformationRequest,
-    PageCursor,
-    PageSize,
-)
+from ledger.api.requests.accounts import AdjustmentRequest, HoldRequest
+from ledger.api.requests.disputes import AmountRequest
+from ledger.api.requests.orders import InformationRequest
+from ledger.api.requests.parameters import DECODED, AccountPath, IdempotencyKey, PageCursor, PageSize
 from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
 from ledger.api.responses.purchases import PurchaseResponse

@@ -9,15 +9,9 @@ from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
-from ledger.api.requests import (
-    CaseId,
-    DecisionRequest,
-    IdempotencyKey,
-    OptionalKey,
-    PageCursor,
-    PageSize,
-    SupportRefundRequest,
-)
+from ledger.api.requests.decisions import DecisionRequest
+from ledger.api.requests.parameters import CaseId, IdempotencyKey, OptionalKey, PageCursor, PageSize
+from ledger.api.requests.refund_cases import SupportRefundRequest
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     ClaimResponse,

@@ -8,9 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from ledger.api.auth import support
 from ledger.api.declarations import DeclarationDecision, DeclarationPath, ForwardingInput
 from ledger.api.http import documented_problems, routes, services
-from ledger.api.requests import (
-    PageSize,
-)
+from ledger.api.requests.parameters import PageSize
 from ledger.api.responses.declarations import DeclarationList, DeclarationPageResponse, DeclarationResponse
 from ledger.domain.declarations import DeclarationState
 from ledger.domain.ids import AccountId, PaymentId

@@ -8,11 +8,7 @@ from ledger.api.auth import support
 from ledger.api.disputes import disputed_purchases
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import (
-    AccountPath,
-    PageCursor,
-    PageSize,
-)
+from ledger.api.requests.parameters import AccountPath, PageCursor, PageSize
 from ledger.api.responses.disputes import DisputedPurchaseList, OpenDisputePage, OpenDisputeResponse
 from ledger.domain.disputes import Awaits
 from ledger.domain.ids import AccountId

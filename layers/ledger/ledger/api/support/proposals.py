@@ -7,12 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import (
-    AccountPath,
-    PageCursor,
-    PageSize,
-    RejectionRequest,
-)
+from ledger.api.requests.decisions import RejectionRequest
+from ledger.api.requests.parameters import AccountPath, PageCursor, PageSize
 from ledger.api.responses.support import (
     ProposalPage,
     ProposalResponse,

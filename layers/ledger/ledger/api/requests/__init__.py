@@ -1,0 +1,1 @@
+"""Request bodies and parameters of the API, one noun a file."""
