@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +20,7 @@ from ledger.domain.events import Event
 from ledger.domain.ids import PaymentId
 from ledger.domain.runs import Run
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.holds import place_hold
@@ -60,6 +62,20 @@ class Cut(FakeStore):
         self.before, self.after = before or (lambda: None), after or (lambda: None)
 
 
+class Behind(Cut):
+    """A store of which one read has the account as it was before it had any credits: a batch is no snapshot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.behind_at = 0
+        self.reads = 0
+
+    def read(self, names: Keys) -> Snapshot:
+        found = super().read(names)
+        self.reads += bool(names.accounts and names.runs)
+        return replace(found, accounts={}) if names.accounts and self.reads == self.behind_at else found
+
+
 def bought(number: int, lines: int, *, expires: bool) -> Event:
     """A payment of many lines of 10 credits each: every one is a lot."""
     whole = payment(PaymentId(f"stripe:pi_{number}"), minute=number)
@@ -86,7 +102,14 @@ def _begun() -> FakeStore:
 
 def begun() -> Cut:
     """A store with many lots. It is filled once, and copied for each test."""
-    store = Cut()
+    return filled(Cut())
+
+
+_C = TypeVar("_C", bound=Cut)
+
+
+def filled(store: _C) -> _C:
+    """Fill a store with these lots."""
     for name, content in vars(_begun()).items():
         if isinstance(content, dict):
             setattr(store, name, dict(content))
@@ -263,6 +286,30 @@ def test_two_requests_for_one_run_draw_it_once(number: int) -> None:
     runs.append(drawn(store))
     assert runs[0] == runs[1]
     assert store.accounts[ADA].balance == 0
+    assert sound(store)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_run_is_completed_though_its_account_is_read_as_it_was_before(number: int) -> None:
+    """It has drawn from lots that the account, as it was read, does not have yet: they are not lost, but read again."""
+    store = filled(Behind())
+    store.cut(2, before=stop)
+    with pytest.raises(StoreUnavailable):
+        drawn(store)
+    store.reads, store.behind_at = 0, number
+    assert drawn(store).credits == CREDITS
+    assert (store.accounts[ADA].balance, store.reads >= number) == (0, True)
+    assert sound(store)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_run_returns_all_though_its_account_is_read_as_it_was_before(number: int) -> None:
+    """The same of what a failed run gives back."""
+    store = filled(Behind())
+    drawn(store)
+    store.reads, store.behind_at = 0, number
+    fail_run(ADA, "run_1", store, now=at(20))
+    assert (store.accounts[ADA].balance, store.reads >= number) == (CREDITS, True)
     assert sound(store)
 
 
