@@ -97,6 +97,16 @@ def test_the_mail_informs_from_its_sending_until_it_comes_back(any_store: Store)
     assert is_sound(any_store)
 
 
+def test_the_first_sending_stands(any_store: Store) -> None:
+    """A report that comes again says nothing new: its days count from the first."""
+    order = uninformed(any_store)
+    asks(any_store, order, 1)
+    for minute, message_id in ((2, "m1"), (3, "m2")):
+        record_information_sent(f"{order.order_id}/1", message_id, any_store, at(minute))
+    (mail,) = order_of(any_store, order.order_id).late_information
+    assert (mail.sent_at, mail.message_id, informed_at(any_store, order)) == (at(2), "m1", at(2))
+
+
 def test_sending_and_coming_back_merge_in_any_order(any_store: Store) -> None:
     """However often each is reported, of two mails."""
 

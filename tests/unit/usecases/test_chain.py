@@ -1,24 +1,28 @@
 """What happened, in words: how far our answer to a bank is, and until when it is taken."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.facts import DisputeState, EvidenceState
 from ledger.domain.purchases import Purchase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
 from ledger.usecases.chain_lines import (
+    act_line,
     actor_in_words,
     cause_in_words,
     failed_run_line,
     order_line,
     purchase_lines,
+    subject_act_line,
     subscription_line,
 )
-from tools.testing.builders import PI, at, dispute, ordered, payment
+from tools.testing.builders import NOON, PI, at, dispute, ordered, payment
 from tools.testing.fakes import FakeStore
 
 OPEN = "stripe:pi_1: dispute dp_1 over 20.00 USD is open"
@@ -101,3 +105,14 @@ def test_a_person_is_named_as_such_and_a_rule_by_its_words() -> None:
     said = [cause_in_words(text("change.decided", rule=rule, clause="6")) for rule in ("person:sue", "wrong_amount")]
     assert said == ["Decided by sue, clause 6.", "Decided by the rule “wrong amount”, clause 6."]
     assert [actor_in_words(one) for one in ("send_refunds", "sue")] == ["the system", "sue"]
+
+
+@pytest.mark.parametrize("action", AuditAction)
+def test_each_act_of_support_has_words_of_its_own(action: AuditAction) -> None:
+    """Of an account's and of what belongs to none: an act without them would end each page that shows it."""
+    record = AuditRecord(actor="staff_sue", action=action, subject="case_1", reason="A letter.", at=NOON, step=0)
+    of_account, of_none = act_line("acct_ada", record).words, subject_act_line(record).words
+    (done,) = re.findall(r"^staff_sue (.+) case_1 of acct_ada: A letter\.$", of_account)
+    assert of_none == f"staff_sue {done} case_1: A letter."
+    others = [replace(record, action=other) for other in AuditAction if other is not action]
+    assert of_none not in {subject_act_line(other).words for other in others}

@@ -544,6 +544,15 @@ def test_only_what_was_confirmed_before_shares_its_acknowledgement(store: FakeSt
     assert acknowledged_before(read_declaration(third, store), store) == at(91)
 
 
+def test_what_was_not_acknowledged_hides_no_acknowledgement(store: FakeStore) -> None:
+    """Whichever of the two came first."""
+    names = [submitted(store, form=f"form {number}", minute=60 + number) for number in range(4)]
+    record_acknowledgement(names[1], store, at=at(70))
+    for name in names[2:]:
+        assert acknowledged_before(read_declaration(name, store), store) == at(70)
+    assert acknowledged_before(read_declaration(names[1], store), store) is None
+
+
 def test_an_address_gets_few_receipts_within_an_hour_and_the_others_later(store: FakeStore) -> None:
     """A form floods no mailbox, and no receipt is left out. Another address waits for nothing."""
     postbox, flood = Postbox(), [replace(WITHDRAWAL, contract=f"no {number}") for number in range(8)]
@@ -793,6 +802,20 @@ def test_the_end_of_a_cancelled_plan_is_mailed_to_the_address_on_file_alone(stor
     assert (intent.subject, intent.account_id, message.to) == (name, ADA, "ada@example.org")
     assert "Ihr Abonnement endet am 1. Dezember 2026" in " ".join(message.text.split())
     assert name in message.text
+
+
+def test_the_end_of_a_plan_that_the_account_does_not_know_is_left_open(store: FakeStore) -> None:
+    """Its provider may report it later: the cancellation is confirmed all the same."""
+    contact = Contact(account_id=ADA, email="ada@example.org", language="en", noted_at=NOON)
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    name = cancelled(store).declaration_id
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.CANCELLATION_CONFIRMED)
+    known = store.accounts[ADA]
+    store.accounts[ADA] = replace(known, subscriptions={})
+    message = write_mail(intent, desk(store))
+    store.accounts[ADA] = known
+    assert name in message.text
+    assert "2026" not in message.text.partition(name)[0]
 
 
 def test_an_extraordinary_cancellation_stops_the_renewals_at_once_and_goes_to_a_person(store: FakeStore) -> None:
