@@ -90,8 +90,9 @@ unit test proof mutants clients: export PYTHONDONTWRITEBYTECODE :=
 unit: .venv/.installed ## The tests of the core: no engine, no network
 	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
 
+# Half of their time is waiting for engines, browsers and processes: on two cores four workers take half as long as two.
 test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(PYTHON) -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: .venv/.installed ## Format, lint, types, import arrows
 	@.venv/bin/ruff format --check --quiet .
