@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -117,6 +118,31 @@ def test_a_receipts_time_is_that_of_the_reader_and_of_utc() -> None:
     assert "29. März 2026, 03:00:00 (+02:00)" in times(
         AT.replace(month=3, hour=1, minute=0, second=0), Writer("de", HOUSE)
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "local"),
+    [
+        (datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), "29. März 2026, 01:59:59 (+01:00)"),
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), "29. März 2026, 03:00:00 (+02:00)"),
+        (datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC), "25. Oktober 2026, 02:59:59 (+02:00)"),
+        (datetime(2026, 10, 25, 1, tzinfo=UTC), "25. Oktober 2026, 02:00:00 (+01:00)"),
+        # The last day of the month is the Sunday itself.
+        (datetime(2027, 10, 31, 0, 59, 59, tzinfo=UTC), "31. Oktober 2027, 02:59:59 (+02:00)"),
+        (datetime(2027, 10, 31, 1, tzinfo=UTC), "31. Oktober 2027, 02:00:00 (+01:00)"),
+        (datetime(2030, 3, 31, 0, 59, 59, tzinfo=UTC), "31. März 2030, 01:59:59 (+01:00)"),
+        (datetime(2030, 3, 31, 1, tzinfo=UTC), "31. März 2030, 03:00:00 (+02:00)"),
+        # It is the first one of the last seven.
+        (datetime(2028, 3, 26, 0, 59, 59, tzinfo=UTC), "26. März 2028, 01:59:59 (+01:00)"),
+        (datetime(2031, 10, 26, 1, tzinfo=UTC), "26. Oktober 2031, 02:00:00 (+01:00)"),
+        # The day changes with the offset.
+        (datetime(2026, 12, 31, 23, 30, tzinfo=UTC), "1. Januar 2027, 00:30:00 (+01:00)"),
+        (datetime(2026, 7, 31, 22, tzinfo=UTC), "1. August 2026, 00:00:00 (+02:00)"),
+    ],
+)
+def test_summer_time_begins_and_ends_on_the_last_sunday(at: datetime, local: str) -> None:
+    """At 01:00 UTC, in March and in October, on whatever day of the week the month ends."""
+    assert times(at, Writer("de", HOUSE)) == f"{local} = {at:%H:%M:%S} UTC"
 
 
 def test_a_decline_says_why_by_whom_and_how_a_person_reviews_it() -> None:
