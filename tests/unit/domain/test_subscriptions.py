@@ -73,6 +73,18 @@ def test_a_cancellation_that_was_withdrawn_in_the_same_second_is_withdrawn() -> 
     assert {merged(*order).cancel_at for order in permutations(events)} == {None}
 
 
+@pytest.mark.parametrize("name", ["period_end", "cancel_at", "pauses_at", "resumes_at", "product_id"])
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_states_of_one_instant_that_differ_in_one_field_are_two_states(name: str, *, is_swapped: bool) -> None:
+    """Of two changes in one second the second one counts, whichever of the two is larger."""
+    contents = ["creator_monthly", "creator_yearly"] if name == "product_id" else [at(200), at(300)]
+    first, last = reversed(contents) if is_swapped else contents
+    states = [replace(ACTIVE, **{name: content}) for content in (first, last)]  # type: ignore[arg-type]
+    assert states[0].state_id != states[1].state_id
+    for order in permutations(chain(ACTIVE, *states)):
+        assert getattr(merged(*order), name) == last
+
+
 def test_a_later_state_replaces_all_of_an_instant() -> None:
     """And an older one changes nothing."""
     events = chain(*of(STATUS.ACTIVE, STATUS.PAST_DUE))
