@@ -31,7 +31,7 @@ from tests.contract.test_orders_terms import Shop
 from tests.unit.mails.samples import HOUSE
 from tools.testing.builders import ADA, NOON, at, payment
 from tools.testing.fakes import FakeProvider, FakeStore
-from tools.testing.unguarded import list_confirmations, place_order
+from tools.testing.unguarded import give_consent, list_confirmations, place_order
 
 SOLD = catalogue.load(catalogue.DEFAULT_FILE)
 POLICY = rules.load(rules.DEFAULT_FILE)
@@ -296,6 +296,26 @@ def test_of_two_senders_at_once_one_sends() -> None:
     postbox.meanwhile = lambda: found.append(send(store, mail_id, other))
     assert send(store, mail_id, postbox) is MailResult.SENT
     assert (found, other.messages) == ([MailResult.LEASED], [])
+
+
+def test_a_consent_that_is_given_while_the_mail_is_on_its_way_is_not_confirmed_by_it() -> None:
+    """The mail was written before, and does not name it. The consent has a mail of its own, which confirms it."""
+    store, postbox = FakeStore(), Postbox()
+    order, mail_id = bought(store, consent=None)
+    shown = ShownInformation(policy_version="1", text_version="1", language="de", digest="d", at=NOON)
+    given = replace(CONSENT, given_at=at(0.5))
+    postbox.meanwhile = lambda: give_consent(ADA, order.order_id, given, shown, store)
+    clock = iter([at(0), *(at(minute) for minute in range(1, 10))])
+    assert send_mail(mail_id, desk(store), postbox, clock=lambda: next(clock)) is MailResult.SENT
+    consent = order_of(store, order.order_id).consent
+    assert consent
+    assert (consent.given_at, consent.confirmation_id) == (given.given_at, None)
+    (own,) = store.mail_intents()
+    assert send(store, own.mail_id, postbox, 2) is MailResult.SENT
+    after = order_of(store, order.order_id).consent
+    assert after
+    assert (after.confirmation_id, after.is_complete) == ("message_2", True)
+    assert ["Ihre Zustimmung" in message.text for message in postbox.messages] == [False, True]
 
 
 class Failing(FakeStore):
