@@ -14,6 +14,7 @@ import pytest
 
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import PaymentId
+from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange, Refusal
@@ -483,6 +484,33 @@ def test_the_answer_tells_what_the_provider_made_of_it(
     times = tuple(told["subscription"][name] for name in ("cancel_at", "renews_at"))
     assert tuple(at and datetime.fromisoformat(at) for at in times) == shown
     assert words in told["words"]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_confirmed"),
+    [
+        ({"cancel_at": END}, True),
+        ({"cancel_at": None, "status": SubscriptionStatus.ENDED}, True),
+        ({"cancel_at": None}, False),
+        ({"cancel_at": LATER_ON}, False),
+        ({"cancel_at": None, "pauses_at": END}, False),
+    ],
+)
+def test_a_cancellation_is_confirmed_by_mail_only_if_the_renewals_have_stopped(
+    world: World, state: dict[str, Any], *, is_confirmed: bool
+) -> None:
+    """Who is charged again must not have a mail that says otherwise. To go on is no cancellation."""
+
+    def receipts() -> int:
+        return sum(one.kind is MailKind.CANCELLATION_RECEIPT for one in world.services.store.mail_intents())
+
+    world.provider.states[SUBSCRIPTION] = SubscriptionState(
+        **{"status": SubscriptionStatus.ACTIVE, "period_end": END, **state}
+    )
+    assert world.bob.delete("/subscription/cancellation").status == 200
+    assert receipts() == 0
+    assert world.bob.post("/subscription/cancellation").status == 200
+    assert receipts() == is_confirmed
 
 
 def test_an_account_shows_a_pause_and_promises_no_renewal(world: World) -> None:
