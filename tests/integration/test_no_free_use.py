@@ -106,6 +106,19 @@ def test_with_consent_what_is_used_is_paid_for(world: World) -> None:
         assert case["state"] == "declined", "all of it was used, and is paid for"
 
 
+def test_an_order_shows_the_lock_of_its_own_credits(world: World) -> None:
+    """Not that of another order of the account, which may last for a year longer."""
+    informed = {**BARE, "information": {"text_version": "withdrawal-7"}}
+    orders = [ordered(world, body) for body in (informed, BARE)]
+    for number, order in enumerate(orders):
+        pays(world, order, f"own_{number}")
+    locks = {lock["order_id"]: lock["until"] for lock in Frontend(EVE).get("/account").json["locks"]}
+    assert len(set(locks.values())) == 2
+    for order in orders:
+        page = Frontend(EVE).get(f"/orders/{order.order_id}").json
+        assert (page["missing_consent"], page["locked_until"]) == ("consent", locks[order.order_id])
+
+
 def test_what_a_buyer_was_shown_is_recorded(world: World) -> None:
     """Apart from the consent: the versions, the language, the digest of the published policy, and when."""
     order = ordered(world, {**BARE, "information": {"text_version": "withdrawal-7"}, "language": "de"})
