@@ -247,6 +247,57 @@ def test_an_amount_that_is_typed_is_in_the_currencys_own_units(console: Console)
             assert f"{written} {one}" == format_amount(minor, one)
 
 
+def loads(console: Console, *names: str) -> None:
+    """Load modules of the console, as the page's own variables."""
+    console.page.open(f"{console.url}/console")
+    for name in names:
+        load = f"import('/console/{release()}/{name}.js').then((found) => {{ window.{name}Js = found; }})"
+        console.page.value(load)
+        console.page.wait_until(f"window.{name}Js")
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "words", "tone"),
+    [
+        (-25, -2, "Overdue since", "bad"),
+        (-1, -1, "Overdue since", "bad"),
+        (1, 0, "Due", "bad"),
+        (2 * 24 + 20, 2, "Due", "bad"),
+        (3 * 24 + 1, 3, "Due", "warn"),
+        (6 * 24 + 20, 6, "Due", "warn"),
+        (7 * 24 + 1, 7, "Due", "quiet"),
+    ],
+)
+def test_a_deadline_is_overdue_at_its_instant(console: Console, hours: int, days: int, words: str, tone: str) -> None:
+    """Only whole days are left: what is over by an hour is overdue, and three days are not yet two and a half."""
+    loads(console, "format", "queue")
+    moment = f"new Date(Date.now() + {hours} * 3600000).toISOString()"
+    assert console.page.value(f"formatJs.daysUntil({moment})") == days
+    shown = console.page.value(f"JSON.stringify(queueJs.due({moment}).values)")
+    assert words in shown
+    assert (tone in shown, "Overdue" in shown) == (True, days < 0)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "away", "waited"),
+    [
+        (-47 * 60, "yesterday", "1 day"),
+        (-100, "1 hour ago", "1 hour"),
+        (-1.9, "1 minute ago", "1 minute"),
+        (-0.5, "now", "0 minutes"),
+        (1.9, "in 1 minute", "0 minutes"),
+        (47 * 60, "tomorrow", "0 minutes"),
+        (49 * 60, "in 2 days", "0 minutes"),
+    ],
+)
+def test_only_whole_hours_and_days_count(console: Console, minutes: float, away: str, waited: str) -> None:
+    """A deadline never looks later than it is, and nothing looks as if it had waited for longer."""
+    loads(console, "format")
+    moment = f"new Date(Date.now() + {minutes} * 60000).toISOString()"
+    assert console.page.value(f"formatJs.ago({moment}).values.at(-1)") == away
+    assert console.page.value(f"formatJs.waitedFor({moment}).values.at(-1)") == waited
+
+
 def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> None:
     """The API refuses, and the page says why: on the list, and of whatever account or case the customer has an id."""
     claim = {"purchase_id": BOBS, "reason": "technical_problem", "message": "My runs failed."}
