@@ -56,6 +56,11 @@ def entry(whole: World, kind: EntryKind, lot_id: str | None = None, **having: ob
     return one(whole.entries, kind=kind, **({"lot_id": lot_id} if lot_id else {}), **having)
 
 
+def of_lots(whole: World, start: str) -> Entry:
+    """The first grant of a lot whose id begins so."""
+    return next(one for one in whole.entries if one.kind is EntryKind.GRANT and one.lot_id.startswith(start))
+
+
 def run(whole: World, number: int) -> Run:
     """A run by its number."""
     return one(whole.runs, run_id=f"run_{number}")
@@ -130,6 +135,14 @@ def failed_after_refusal(whole: World, **changed: Any) -> None:
     failed = refused(whole, at=at(95), failed_at=at(95), **changed)
     listed = FailedRun(run_id=failed.run_id, credits=0, at=at(95), error="")
     whole.failed_runs.append((failed.account_id, listed))
+
+
+def given_back_at_once(whole: World) -> None:
+    """The rest of a run could not be drawn any more, and its first part came back in the same call."""
+    known = run(whole, 3)
+    draw = one(whole.entries, cause="run:run_3")
+    double(whole, draw, kind=EntryKind.RETURN, credits=-draw.credits, step=draw.step + 1)
+    put(whole, known, drawn={}, missing=known.credits, resumed_at=known.at)
 
 
 def in_parts(whole: World, *, drawn_at: datetime, until: datetime) -> None:
@@ -304,6 +317,18 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("goodwill is spent", "requested", drawn_goodwill),
         Fault("goodwill of no decision", "requested", without_decision, ("{0.case_id}",)),
         Fault("goodwill of a case that was declined", "requested", not_replaced, (f"{ADA}/{{0}}",)),
+        *(
+            Fault(
+                f"{what} is granted twice",
+                ledger,
+                lambda w, start=start: double(w, of_lots(w, start)),
+                ("{0.account_id}/{0.lot_id}",),
+            )
+            for what, ledger, start in (
+                ("an adjustment", "by_two", "goodwill/adj_"),
+                ("what replaced failed runs", "made_good", "goodwill/inc_"),
+            )
+        ),
     ],
     on_target: [
         *(
@@ -609,10 +634,12 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a run drew and lacks some", "used", lambda w: put(w, run(w, 3), missing=1), ("run_3",)),
         Fault("a run failed and lacks some", "used", lambda w: put(w, run(w, 1), missing=1), ("run_1",)),
         Fault("a run was refused", "used", refused),
+        Fault("a run lacked a single credit", "used", lambda w: refused(w, missing=1)),
         Fault("a run was refused for nothing", "used", lambda w: refused(w, missing=0), ("run_8",)),
         Fault("a run was refused, failed and lacks some", "used", failed_after_refusal, ("run_8",)),
         Fault("a run was refused and failed", "used", lambda w: failed_after_refusal(w, missing=0)),
         Fault("a part is later than the run", "used", lambda w: in_parts(w, drawn_at=at(95), until=at(95))),
+        Fault("a part was given back at once", "used", given_back_at_once),
         Fault("a part is before the run", "used", lambda w: in_parts(w, drawn_at=at(89), until=at(95)), ("run_3",)),
         Fault("a part is after the last", "used", lambda w: in_parts(w, drawn_at=at(96), until=at(95)), ("run_3",)),
         Fault(
