@@ -40,7 +40,11 @@ def approved(world: World) -> Verdicts:
         due |= {(case.payment_id, tag) for tag in tags}
         times = [change.at for change in case.history if change.to_state is CaseState.APPROVED]
         holds = times == [_time_of(fact, case) for fact in approvals]
-        holds &= all(_is_by_law_as_decided(case, one, is_latest=one is approvals[-1]) for one in approvals)
+        holds &= all(
+            _is_by_law_as_decided(case, one, is_latest=one is approvals[-1])
+            for one in approvals
+            if isinstance(one, RefundApproved)
+        )
         if case.state in _ON_THE_WAY:
             latest = approvals[-1] if approvals else None
             holds &= _is_as_decided(case, latest)
@@ -66,10 +70,8 @@ def _is_as_decided(case: RefundCase, approval: Fact | None) -> bool:
     return 0 < approval.amount_minor == case.decision.money_minor
 
 
-def _is_by_law_as_decided(case: RefundCase, approval: Fact | None, *, is_latest: bool) -> bool:
+def _is_by_law_as_decided(case: RefundCase, approval: RefundApproved, *, is_latest: bool) -> bool:
     """Return whether an approval says that the law demands it only if its case was decided so, before it or later."""
-    if not isinstance(approval, RefundApproved):
-        return False
     is_by_law = case.reason is RefundReason.WITHDRAWAL or case.was_decided_by(WITHDRAWAL_RULE)
     is_as_decided = approval.is_by_law == is_by_law or (is_by_law and not is_latest)
     return is_as_decided and approval.is_repeated <= bool(approval.used_credits) <= is_by_law

@@ -14,7 +14,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import BY_POLICY, CaseState, QueuedCase, RefundCase
+from ledger.domain.refund_cases import BY_POLICY, CaseState, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
 from tools.testing.builders import ADA, LATER, at, dispute
@@ -83,6 +83,13 @@ def approved_of(whole: World, amount_minor: int) -> RefundCase:
     """The approval, and the decision of its case, are of so much."""
     approved_with(whole, amount_minor=amount_minor)
     return decided(whole, of_the_outbox(whole), money_minor=amount_minor)
+
+
+def found_by_law_later(whole: World) -> RefundCase:
+    """A case was approved as a favour. The refund failed, and then it was approved as a withdrawal."""
+    known = case(whole, CaseState.IN_REVIEW)
+    put_fact(whole, f"approved:{known.case_id}-2", is_by_law=True)
+    return put(whole, known, reason=RefundReason.WITHDRAWAL)
 
 
 def approval_moved(whole: World, payment_id: str) -> Any:
@@ -390,6 +397,19 @@ FAULTS: dict[Rule, list[Fault]] = {
             "a withdrawal that is not by law",
             "withdrawn_again",
             lambda w: put_fact(w, "approved:", is_by_law=False),
+            ("{0.case_id}",),
+        ),
+        Fault("an earlier approval, before the policy found a withdrawal", "refunded", found_by_law_later),
+        Fault(
+            "an earlier approval by no law",
+            "refunded",
+            lambda w: put_fact(w, f"approved:{case(w, CaseState.IN_REVIEW).case_id}-1", is_by_law=True),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the latest approval of a withdrawal is not by law",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.IN_REVIEW), reason=RefundReason.WITHDRAWAL),
             ("{0.case_id}",),
         ),
         Fault(
