@@ -556,9 +556,9 @@ def taxed() -> FakeStore:
     record_events(store, paid(replace(payment(), invoice_number="INV-1", tax_minor=333)), now=at(1))
     for number, amount_minor, state in (
         (1, 500, RefundState.SUCCEEDED),
-        (2, 300, RefundState.SUCCEEDED),
+        (2, 304, RefundState.SUCCEEDED),
         (1, 500, RefundState.FAILED),
-        (3, 1700, RefundState.SUCCEEDED),
+        (3, 1696, RefundState.SUCCEEDED),
     ):
         minute = 10.0 * number if state is RefundState.SUCCEEDED else 25
         record_events(

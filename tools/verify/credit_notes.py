@@ -22,7 +22,8 @@ def documented(world: World) -> Verdicts:
     yield from _taxed(world)
     for key, pointer in world.credit_note_pointers.items():
         found = world.credit_notes.get(credit_note_key(pointer.account_id, pointer.number))
-        yield key.parts[0], found is not None and (found.subject,) == key.parts
+        (subject,) = key.parts
+        yield subject, found is not None and found.subject == subject
 
 
 def due(world: World) -> Verdicts:
@@ -39,8 +40,10 @@ def due(world: World) -> Verdicts:
 
 def _is_of_its_refund(note: CreditNote, world: World) -> bool:
     home = world.home_of(note.payment_id)
-    refund = home.facts.get(f"refund:{note.refund_id.partition(':')[2]}") if home else None
-    if home is None or home.payment is None or not isinstance(refund, RefundChanged):
+    if home is None or home.payment is None:
+        return False
+    refund = home.facts.get(f"refund:{note.refund_id.removeprefix(f'{provider_of(note.payment_id)}:')}")
+    if not isinstance(refund, RefundChanged):
         return False
     return (home.payment.account_id, refund.amount_minor, refund.currency) == (
         *(note.account_id, note.amount_minor),
@@ -64,6 +67,6 @@ def _corrects_another(note: CreditNote, world: World) -> bool:
     """Return whether a correction names the credit note of the same refund, and a credit note none."""
     if note.kind is CreditNoteKind.CREDIT:
         return note.corrects is None
-    before = world.credit_notes.get(credit_note_key(note.account_id, note.corrects or ""))
+    before = world.credit_notes.get(credit_note_key(note.account_id, str(note.corrects)))
     corrected = (note.refund_id, CreditNoteKind.CREDIT, note.tax_minor)
     return before is not None and (before.refund_id, before.kind, before.tax_minor) == corrected

@@ -7,11 +7,13 @@ import pytest
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from tools.testing.planting import Fault, Rule, name_of, named, rows
+from ledger.domain.refund_cases import PaymentConcern, QueuedCase
+from ledger.ports.documents import credit_note_pointer_key
+from tools.testing.planting import Fault, Rule, drop, drop_fact, name_of, named, one, put, rows
 from tools.verify import World
 from tools.verify.credit_notes import documented, due
 
-FIRST, SECOND, THIRD = "2026-000001", "2026-000002", "2026-000003"
+FIRST, SECOND, THIRD, FOURTH = (f"2026-{number:06}" for number in range(1, 5))
 
 
 def note(whole: World, number: str, **changes: object) -> None:
@@ -39,9 +41,23 @@ def another(whole: World, of: str, **changes: object) -> str:
     return key.parts[0]
 
 
+def of_another_provider(whole: World) -> str:
+    """Let a document and the pointer to it be about a refund of another provider. Return what the others name."""
+    found = one(whole.credit_notes.values(), number=FIRST)
+    note(whole, FIRST, refund_id="paddle:re_1")
+    pointer = whole.credit_note_pointers.pop(credit_note_pointer_key(found.subject))
+    whole.credit_note_pointers[credit_note_pointer_key("paddle:re_1")] = pointer
+    return SECOND
+
+
+def waiting(whole: World) -> QueuedCase:
+    """Return what says that a payment waits for the credit notes of its refunds."""
+    return one(whole.queued_cases.values(), concern=PaymentConcern.REFUNDED)
+
+
 def waits_no_more(whole: World, *numbers: str) -> None:
     """Forget that a payment waits for the credit notes of its refunds, and the pointers to some documents."""
-    del whole.queued_cases[next(key for key, one in whole.queued_cases.items() if one.concern)]
+    drop(whole, waiting(whole))
     for number in numbers:
         forgotten(whole, number)
 
@@ -63,8 +79,13 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a credit corrects one", "documented", lambda w: note(w, FIRST, corrects=SECOND), (FIRST,)),
         Fault("a correction corrects none", "documented", lambda w: note(w, SECOND, corrects=None), (SECOND,)),
         Fault("a correction corrects itself", "documented", lambda w: note(w, SECOND, corrects=SECOND), (SECOND,)),
-        Fault("its tax is another", "taxed", lambda w: note(w, "2026-000004", tax_minor=282), ("2026-000004",)),
-        Fault("a correction has another tax", "taxed", lambda w: note(w, THIRD, tax_minor=82), (THIRD, "2026-000004")),
+        Fault("its payment did not arrive", "documented", waits_without_a_payment, (FIRST, SECOND, THIRD)),
+        Fault("its refund is no fact", "documented", lambda w: drop_fact(w, "refund:re_2"), (THIRD,)),
+        Fault("its refund is another provider's", "documented", of_another_provider, (FIRST, "{0}")),
+        Fault("its tax is another", "taxed", lambda w: note(w, FOURTH, tax_minor=282), (FOURTH,)),
+        Fault("its tax was not known yet", "taxed", lambda w: note(w, FOURTH, tax_minor=None)),
+        Fault("its payment is none, with a tax", "taxed", lambda w: note(w, FOURTH, payment_id="x"), (FOURTH,)),
+        Fault("a correction has another tax", "taxed", lambda w: note(w, THIRD, tax_minor=82), (THIRD, FOURTH)),
         Fault("an unknown tax is said", "documented", lambda w: note(w, THIRD, tax_minor=33), (THIRD,)),
         Fault("nothing leads to it", "documented", lambda w: forgotten(w, FIRST), (FIRST,)),
         Fault("it is not there", "documented", lambda w: gone(w, SECOND), ("{0}",)),
@@ -78,6 +99,13 @@ FAULTS: dict[Rule, list[Fault]] = {
     ],
     due: [
         Fault("it waits no more", "documented", waits_no_more, ("stripe:re_3",)),
+        Fault(
+            "it waits for something else",
+            "documented",
+            lambda w: put(w, waiting(w), concern=PaymentConcern.WARNED),
+            ("stripe:re_3",),
+        ),
+        Fault("a seller of record documents its refunds", "paddle_partial_refund", lambda w: w.queued_cases.clear()),
         Fault(
             "another one lost its document",
             "documented",
