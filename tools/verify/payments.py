@@ -17,12 +17,13 @@ from ledger.domain.facts import (
     facts_of,
 )
 from ledger.domain.ids import AccountId, provider_of
-from ledger.domain.mails import MailKind, MailOutcome
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.orders import OpenCheckout, Order
 from ledger.domain.refund_cases import RefundCase, RefundReason
 from ledger.domain.refunds import outstanding_minor, returned, tag_of
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import DocumentKey, checkout_key, open_checkout_key
+from ledger.usecases.mail_failures import Failure
 from tools.verify.world import Verdicts, World
 
 
@@ -132,7 +133,7 @@ def consents(world: World) -> Verdicts:
             continue
         days = order.terms.lock_days if order.terms else None
         ends = [line.period_ends_at for line in payment.lines if payment.is_trial and line.period_ends_at]
-        until = max((payment.at, *ends)) + timedelta(days=days) if days else None
+        until = max([payment.at, *ends]) + timedelta(days=days) if days else None
         has_consent = bool(order.consent and order.consent.is_complete)
         yield (
             payment.payment_id,
@@ -154,20 +155,21 @@ def late_information(world: World) -> Verdicts:
             subject = f"{order.order_id}/{mail.number}"
             listed, record = mailed.get(subject), ended.get(subject)
             named.add((order.account_id, str(order.order_id), mail.asked_at))
-            sent_at = record.ended_at if record else listed.accepted_at if listed else None
-            is_recorded = record is None or record.outcome is not MailOutcome.SENT or mail.sent_at is not None
-            yield (
-                subject,
-                (listed is not None or record is not None)
-                and is_recorded
-                and (mail.sent_at is None or mail.sent_at == sent_at)
-                and (mail.returned_at is None or (record is not None and record.failed_at is not None)),
-            )
-    yield from ((subject, (owner, subject, at) in named) for owner, subject, at in asked)
-    yield from ((subject, (owner, subject, at) in asked) for owner, subject, at in named)
+            has_failed = record is not None and record.failed_at is not None
+            came_back = record is not None and record.failure == Failure.BOUNCE
+            is_returned = came_back <= (mail.returned_at is not None) <= has_failed
+            yield subject, mail.sent_at in _may_be_sent_at(listed, record) and is_returned
+    yield from ((one[1], one in asked and one in named) for one in asked | named)
 
 
 _INFORMATION = MailKind.WITHDRAWAL_INFORMATION
+
+
+def _may_be_sent_at(listed: MailIntent | None, record: MailRecord | None) -> set[datetime | None]:
+    """Return when an order can say that its mail was sent. None: not at all. Empty: nothing is left of the mail."""
+    if record is not None:
+        return {record.ended_at if record.outcome is MailOutcome.SENT else None}
+    return {None, listed.accepted_at} if listed is not None else set()
 
 
 def _was_changed_when_paid(order: Order) -> bool:
@@ -178,8 +180,12 @@ def _was_changed_when_paid(order: Order) -> bool:
 def _is_of_consent(change: ConsentChanged, order: Order) -> bool:
     """Return whether a change of a consent is one that the order can have had."""
     is_its = change.key == f"consent:{order.order_id}" and change.cause == f"order:{order.order_id}"
-    confirmed_at = order.consent.confirmed_at if order.consent else None
-    return is_its and 0 < change.step <= order.version and (not change.is_complete or change.at == confirmed_at)
+    return (
+        order.consent is not None
+        and is_its
+        and 0 < change.step <= order.version
+        and (not change.is_complete or change.at == order.consent.confirmed_at)
+    )
 
 
 def _is_as_agreed(item: FulfilmentKey, order: Order, world: World) -> bool:

@@ -1,9 +1,11 @@
 """Each way in which the rules about payments and orders can be broken is named, and nothing else is."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.declarations import BY_SILENCE, Declaration, DeclarationKind, DeclarationState, Submission
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -16,6 +18,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome
 from ledger.domain.orders import OpenCheckout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
@@ -53,6 +56,7 @@ CH = PaymentId("stripe:ch_1")
 KEY = "order/ord_1"  # of `paid_again`
 PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 MONTHS = "stripe_subscription_three_months"
+OTHER, REFUSED = MailKind.CONTRACT_CONFIRMATION, MailOutcome.REFUSED
 LATE_CONSENT = ConsentChanged(order_id=OrderId("ord_9"), is_complete=True, step=1, at=at(5), cause="order:ord_9")
 
 
@@ -80,6 +84,32 @@ def consent(whole: World, of: PaymentId, **changes: object) -> PaymentId:
     return of
 
 
+def order_of(whole: World, of: PaymentId, **changes: object) -> PaymentId:
+    """The order that a payment is for, with these changes. Return the payment's id."""
+    item = whole.fulfilment_keys[str(paid(whole, of).fulfilment_key)]
+    if item.terms is None:
+        raise TypeError(f"{item.key} has no terms")
+    put(whole, item, terms=replace(item.terms, **changes))  # type: ignore[arg-type]
+    return of
+
+
+def never_locked(whole: World, of: PaymentId) -> None:
+    """The terms of an order say nothing of a lock, so its payments know nothing of its consent."""
+    order = whole.fulfilment_keys[str(paid(whole, of, locked_until=None).fulfilment_key)].terms
+    if order is None or order.terms is None:
+        raise TypeError(f"the order of {of} has no terms")
+    order_of(whole, without_consent(whole, of), terms=replace(order.terms, lock_days=None))
+
+
+def of_days(whole: World, of: PaymentId, *, locked: int, is_trial: bool = False) -> PaymentSettled:
+    """A payment for five days and for what has none, whose credits are locked for so many days."""
+    settled = paid(whole, of)
+    (line,) = settled.lines
+    days = replace(line, period_ends_at=settled.at + timedelta(days=5))
+    until = settled.at + timedelta(days=locked)
+    return paid(whole, of, lines=(days, line), is_trial=is_trial, locked_until=until)
+
+
 def without_consent(whole: World, of: PaymentId) -> PaymentId:
     """A purchase knows nothing of its order's consent."""
     known = purchase(whole, of)
@@ -96,6 +126,34 @@ def information(whole: World, number: int = 1, **changes: object) -> str:
     changed = replace(mail, **changes)  # type: ignore[arg-type]
     put(whole, key, terms=replace(key.terms, late_information=(changed, *key.terms.late_information[1:])))
     return f"{key.terms.order_id}/{mail.number}"
+
+
+def waits(whole: World) -> MailIntent:
+    """The mail that is not sent yet."""
+    return one(whole.mail_intents.values(), kind=MailKind.WITHDRAWAL_INFORMATION)
+
+
+def waiting_information(whole: World, **changes: object) -> str:
+    """The order whose mail is not sent yet says so of it. Return what the mail is about."""
+    subject = waits(whole).subject
+    key = whole.fulfilment_keys[f"order/{subject.partition('/')[0]}"]
+    if key.terms is None:
+        raise TypeError(f"{key.key} has no terms")
+    (mail,) = key.terms.late_information
+    put(whole, key, terms=replace(key.terms, late_information=(replace(mail, **changes),)))  # type: ignore[arg-type]
+    return subject
+
+
+def mail_listed(whole: World, **changes: object) -> str:
+    """What is listed of the mail that is not sent yet, with these changes. Return what the mail is about."""
+    return put(whole, waits(whole), **changes).subject
+
+
+def asked_for_nothing(whole: World) -> str:
+    """Somebody has asked for the mail of an order that had none. Return the order."""
+    account_id, act = next(known for known in whole.audit_records if known[1].action is AuditAction.INFORM)
+    whole.audit_records.append((account_id, replace(act, subject="ord_9")))
+    return "ord_9"
 
 
 def order_informed(whole: World, number: int = 1) -> str:
@@ -692,6 +750,18 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("nothing is known of it", "unlocked", lambda w: without_consent(w, SECOND), ("{0}",)),
         Fault("nothing is known of a mail that came back", "unlocked", lambda w: without_consent(w, THIRD), ("{0}",)),
         Fault("nothing is known of one that came late", "locked", lambda w: without_consent(w, SECOND), ("{0}",)),
+        Fault("nothing is known of one, without a lock", "locked", lambda w: never_locked(w, SECOND)),
+        Fault("a consent of the first version", "unlocked", lambda w: consent(w, SECOND, step=1)),
+        Fault("a consent of an order without one", "unlocked", lambda w: order_of(w, SECOND, consent=None), ("{0}",)),
+        Fault("a late one of an order without one", "locked", lambda w: order_of(w, SECOND, consent=None), ("{0}",)),
+        Fault("a trial, locked from its end on", "unlocked", lambda w: of_days(w, SECOND, is_trial=True, locked=25)),
+        Fault(
+            "a trial, locked from its payment on",
+            "unlocked",
+            lambda w: of_days(w, SECOND, is_trial=True, locked=20),
+            ("{0.payment_id}",),
+        ),
+        Fault("a period, locked from its payment on", "unlocked", lambda w: of_days(w, SECOND, locked=20)),
     ],
     late_information: [
         Fault("asked at another time", "informed_late", asked_at_another_time, ("{0}",)),
@@ -701,6 +771,43 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("its sending is not known", "informed_late", lambda w: information(w, sent_at=None), ("{0}",)),
         Fault("it came back unseen", "informed_late", lambda w: information(w, returned_at=at(90)), ("{0}",)),
         Fault("recorded at another time", "informed_late", lambda w: mail_recorded(w, ended_at=at(90)), ("{0}",)),
+        Fault("of another kind as recorded", "informed_late", lambda w: mail_recorded(w, kind=OTHER), ("{0}",)),
+        Fault("of another kind as listed", "informed_late", lambda w: mail_listed(w, kind=OTHER), ("{0}",)),
+        Fault("sent, and refused as recorded", "informed_late", lambda w: mail_recorded(w, outcome=REFUSED), ("{0}",)),
+        Fault(
+            "refused as recorded",
+            "informed_late",
+            lambda w: (information(w, sent_at=None), mail_recorded(w, outcome=REFUSED)),
+        ),
+        Fault("accepted, and not sent yet", "informed_late", lambda w: mail_listed(w, accepted_at=at(10))),
+        Fault(
+            "accepted and sent",
+            "informed_late",
+            lambda w: (mail_listed(w, accepted_at=at(10)), waiting_information(w, sent_at=at(10))),
+        ),
+        Fault(
+            "sent before it was accepted",
+            "informed_late",
+            lambda w: (mail_listed(w, accepted_at=at(10)), waiting_information(w, sent_at=at(9)))[1],
+            ("{0}",),
+        ),
+        Fault(
+            "it came back before it ended",
+            "informed_late",
+            lambda w: waiting_information(w, returned_at=at(90)),
+            ("{0}",),
+        ),
+        Fault("it never was listed", "informed_late", lambda w: drop(w, waits(w)).subject, ("{0}",)),
+        Fault("it came back in vain", "informed_late", lambda w: information(w, 2, returned_at=None), ("{0}",)),
+        Fault(
+            "it was reported as spam, and came back",
+            "informed_late",
+            lambda w: put(w, one(w.mail_records.values(), failure="bounce"), failure="complaint"),
+        ),
+        Fault(
+            "it was reported as spam", "informed_late", lambda w: mail_recorded(w, failed_at=at(9), failure="complaint")
+        ),
+        Fault("an act that no order knows", "informed_late", asked_for_nothing, ("{0}",)),
     ],
     renewals_stopped: [
         Fault("nothing was disputed", "charged_back", without_dispute, ("{0}",)),
