@@ -61,7 +61,11 @@ def idempotency_records(world: World) -> Verdicts:
 
 
 _OPENS_CASES = {
-    *(REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE, CONTRACTS_ROUTE, DECLARATIONS_ROUTE),
+    REFUND_REQUESTS_ROUTE,
+    WITHDRAWALS_ROUTE,
+    SUPPORT_CASES_ROUTE,
+    CONTRACTS_ROUTE,
+    DECLARATIONS_ROUTE,
     WARNINGS_ROUTE,
 }
 
@@ -74,7 +78,7 @@ def _created(route: str, subject: str, correlation_id: str, world: World) -> tup
     if route == ADJUSTMENTS_ROUTE:
         acts = world.audit_records
         found = [(owner, act.at) for owner, act in acts if (act.action, act.subject) == (AuditAction.ADJUST, subject)]
-        return found[0] if len(found) == 1 else None
+        return found.pop() if len(found) == 1 else None
     case = world.cases.get(subject)
     if case is None or route not in _OPENS_CASES or case.correlation_id != correlation_id:
         return None
@@ -92,7 +96,7 @@ def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
     if review is None or actor is None or actor == BY_POLICY or case.decided_at is None:
         return False
     as_recommended = replace(review, money_minor=None, items=())  # the amount was left to the policy
-    known = {one.fingerprint(case.case_id, actor) for one in (review, as_recommended)}
+    known = {review.fingerprint(case.case_id, actor), as_recommended.fingerprint(case.case_id, actor)}
     return record.at < case.decided_at or record.fingerprint in known
 
 
@@ -142,22 +146,21 @@ def muted(world: World) -> Verdicts:
     for receipt in world.receipts:
         if receipt.muted_by:
             yield receipt.event_id, receipt.mute_id == receipt.muted_by and receipt.muted_by in holding
-    acts = {(subject_id, *_act(act)) for subject_id, act in world.subject_acts if act.action in _ABOUT_KINDS}
-    known = {subject_of_mute(mute.mute_id) for mute in world.mutes.values()}
-    yield from ((subject_id, subject_id in known) for subject_id, *_ in acts)
-    for mute in world.mutes.values():
-        subject_id = subject_of_mute(mute.mute_id)
-        done = {(subject_id, AuditAction.MUTE, mute.muted_by, mute.why, mute.muted_at)}
-        if mute.ended_by and mute.ended_at:
-            done.add((subject_id, AuditAction.UNMUTE, mute.ended_by, mute.ended_why, mute.ended_at))
-        yield mute.mute_id, done <= acts
+    acts: dict[SubjectId, list[_Act]] = defaultdict(list)
+    for subject_id, act in sorted(world.subject_acts, key=lambda one: one[1].step):
+        if act.action in _ABOUT_KINDS:
+            acts[subject_id].append((act.action, act.actor, act.reason, act.at))
+    for mute in world.mutes.values():  # its kind may have been muted, and that ended, before
+        done: list[_Act] = [(AuditAction.MUTE, mute.muted_by, mute.why, mute.muted_at)]
+        if not mute.is_in_force:
+            done.append((AuditAction.UNMUTE, mute.ended_by, mute.ended_why, mute.ended_at))
+        yield mute.mute_id, acts.pop(subject_of_mute(mute.mute_id), [])[-len(done) :] == done
+    for subject_id in acts:
+        yield subject_id, False
 
 
+_Act = tuple[AuditAction, str | None, str, datetime | None]
 _ABOUT_KINDS = frozenset({AuditAction.MUTE, AuditAction.UNMUTE})
-
-
-def _act(act: AuditRecord) -> tuple[AuditAction, str, str, datetime]:
-    return (act.action, act.actor, act.reason, act.at)
 
 
 _ABOUT_DECLARATIONS = frozenset({AuditAction.CARRY_OUT, AuditAction.CLOSE, AuditAction.FORWARD})

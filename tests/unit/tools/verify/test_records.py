@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.declarations import BY_LINK, BY_SILENCE, Declaration
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import (
     AccountId,
@@ -16,9 +17,11 @@ from ledger.domain.receipts import MUTED, Mute, ParkReason, Receipt, RecordOutco
 from ledger.domain.refund_cases import BY_POLICY, DecisionOutcome, RefundCase
 from ledger.domain.subjects import subject_of_event, subject_of_mute
 from ledger.ports.documents import DocumentKey
+from ledger.usecases.adjust_credits import ADJUSTMENTS_ROUTE
 from tools.testing.builders import ADA, LATER, at
-from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
+from tools.testing.planting import Fault, Rule, double, drop, name_of, named, one, put, rows
 from tools.verify import World, check
+from tools.verify.decisions import review_of
 from tools.verify.records import (
     acts_about_declarations,
     acts_about_subjects,
@@ -32,9 +35,9 @@ from tools.verify.records import (
 
 EVE = AccountId("acct_eve")
 PARKED, NOTED, BOOKED = RecordOutcome.PARKED, RecordOutcome.NOTED, RecordOutcome.BOOKED
-DISMISS, REPLAY = AuditAction.DISMISS, AuditAction.REPLAY
+DISMISS, REPLAY, UNMUTE = AuditAction.DISMISS, AuditAction.REPLAY, AuditAction.UNMUTE
 CARRY_OUT, CLOSE, FORWARD = AuditAction.CARRY_OUT, AuditAction.CLOSE, AuditAction.FORWARD
-CASES, ORDERS, DECISIONS = "refund-requests", "orders", "decisions"
+CASES, ORDERS, DECISIONS, ADJUSTMENTS = "refund-requests", "orders", "decisions", ADJUSTMENTS_ROUTE
 
 
 def receipt(whole: World, of: RecordOutcome, **changes: object) -> Receipt:
@@ -89,6 +92,24 @@ def decided_otherwise(whole: World, **changes: object) -> str:
     if case.decision is None:
         raise TypeError(f"{case.case_id} is not decided")
     put(whole, case, decision=replace(case.decision, **changes))  # type: ignore[arg-type]
+    return "/".join(key.parts)
+
+
+def recommended(whole: World) -> None:
+    """The person of the first decision left its amount to the policy."""
+    known = record(whole, DECISIONS)[1]
+    case = whole.cases[known.subject]
+    review = review_of(case.decision) if case.decision else None
+    if review is None or not review.items:
+        raise TypeError(f"{case.case_id} returns no items")
+    as_recommended = replace(review, money_minor=None, items=())
+    put(whole, known, fingerprint=as_recommended.fingerprint(case.case_id, str(case.decided_by)))
+
+
+def adjusted_twice(whole: World) -> str:
+    """The act of the first adjustment is there twice. Return the name of its record."""
+    key, known = record(whole, ADJUSTMENTS)
+    double(whole, one((act for _, act in whole.audit_records), action=AuditAction.ADJUST, subject=known.subject))
     return "/".join(key.parts)
 
 
@@ -157,6 +178,11 @@ def declared(whole: World, field: str, value: str, other: str | None) -> str:
     return put(whole, found, **{field: other}).declaration_id
 
 
+def forgotten(whole: World) -> Declaration:
+    """A declaration that a person has forwarded is deleted."""
+    return drop(whole, one(whole.declarations.values(), forwarded_by="sam"))
+
+
 def moved(whole: World, action: AuditAction) -> str:
     """The first act of a kind lies under another declaration. Return the id of its own one."""
     number, _, known = first(whole, action)
@@ -172,6 +198,20 @@ def held(whole: World, **changes: object) -> Receipt:
 def mute(whole: World, **changes: object) -> Mute:
     """The mute that is in force has these changes."""
     return put(whole, next(one for one in whole.mutes.values() if one.is_in_force), **changes)
+
+
+def ended_mute(whole: World, **changes: object) -> str:
+    """The mute that was ended has these changes. Return its id."""
+    return put(whole, next(one for one in whole.mutes.values() if not one.is_in_force), **changes).mute_id
+
+
+def muted_before(whole: World) -> None:
+    """The mute that was ended is in force again, as the latest act about it says."""
+    known = next(one for one in whole.mutes.values() if not one.is_in_force)
+    again = put(whole, known, muted_at=LATER, ended_by=None, ended_at=None, ended_why="")
+    _, name, act = first(whole, AuditAction.UNMUTE)
+    new = replace(act, action=AuditAction.MUTE, actor=again.muted_by, reason=again.why, at=LATER, step=act.step + 1)
+    whole.subject_acts.append((name, new))
 
 
 def _held_by(whole: World, mute_id: str) -> list[str]:
@@ -275,6 +315,14 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a mute's act is missing", "muted_by_people", lambda w: kind(no_act(w, AuditAction.MUTE)), ("{0}",)),
         Fault("a mute is another's", "muted_by_people", lambda w: mute(w, muted_by="x").mute_id, ("{0}",)),
         Fault("an end's act is missing", "muted_by_people", lambda w: kind(no_act(w, AuditAction.UNMUTE)), ("{0}",)),
+        Fault("an end's act is another's", "muted_by_people", lambda w: kind(act(w, UNMUTE, actor="x")), ("{0}",)),
+        Fault("an end is of nobody", "muted_by_people", lambda w: ended_mute(w, ended_by=None), ("{0}",)),
+        Fault("an end is of no time", "muted_by_people", lambda w: ended_mute(w, ended_at=None), ("{0}",)),
+        Fault(
+            "an end is forgotten", "muted_by_people", lambda w: ended_mute(w, ended_by=None, ended_at=None), ("{0}",)
+        ),
+        Fault("a kind was muted and that ended before", "muted_by_people", muted_before),
+        Fault("the acts are in no order", "muted_by_people", lambda w: w.subject_acts.reverse()),
     ],
     acts_about_subjects: [
         Fault("a dismissal's act is missing", "looked_at_by_people", lambda w: no_act(w, DISMISS), ("{0}",)),
@@ -298,6 +346,8 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a forwarded one's act is missing", "declared", lambda w: about(no_act(w, FORWARD)), ("{0}",)),
         Fault("a forwarding is of another time", "declared", lambda w: about(act(w, FORWARD, at=LATER)), ("{0}",)),
         Fault("an act forwarded nothing", "declared", lambda w: declared(w, "forwarded_by", "sam", None), ("{0}",)),
+        Fault("a declaration was deleted after its years", "declared", forgotten),
+        Fault("it is approved by silence", "declared", lambda w: declared(w, "approved_by", BY_LINK, BY_SILENCE)),
         Fault("an act is under another declaration", "declared", lambda w: moved(w, CLOSE), ("{0}",)),
     ],
     idempotency_records: [
@@ -418,6 +468,8 @@ FAULTS: dict[Rule, list[Fault]] = {
             )
         ),
         Fault("a decision was made by another person", "requested", lambda w: of_a_case(w, decided_by="kim"), ("{0}",)),
+        Fault("a decision followed the recommendation", "requested", recommended),
+        Fault("an adjustment is there twice", "by_two", adjusted_twice, ("{0}",)),
         Fault("a case is not decided", "requested", lambda w: decided_before(w, decision=None), ("{0}",)),
         Fault("a case is not decided by anybody", "requested", lambda w: decided_before(w, decided_by=None), ("{0}",)),
         Fault(
