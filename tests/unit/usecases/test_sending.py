@@ -117,6 +117,17 @@ def test_an_attempt_that_is_unclear_keeps_the_intent_for_its_minute(fault: Excep
     assert provider.refunded_minor == 1000
 
 
+def test_an_intent_tells_since_when_and_how_often_it_was_tried() -> None:
+    """The first attempt counts: from then on the provider may have it. The lease is that of the latest one."""
+    case = half_approved(store := FakeStore())
+    provider = FakeProvider(faults=[ProviderUnavailable("down")] * 2)
+    minutes = (APPROVED_AT + 1, APPROVED_AT + 3)
+    assert {send(store, provider, case, minute) for minute in minutes} == {SendResult.UNCLEAR}
+    (intent,) = store.outbox()
+    assert (intent.first_sent_at, intent.attempts) == (at(minutes[0]), 2)
+    assert intent.leased_until == at(minutes[1]) + LEASE_DURATION
+
+
 def test_a_look_up_that_failed_keeps_the_intent_for_its_minute() -> None:
     """Nothing is sent before one has succeeded."""
     case = half_approved(store := FakeStore())

@@ -287,6 +287,17 @@ def test_a_mail_whose_acceptance_was_not_learned_is_sent_again_with_the_same_id(
     assert record.message_id == "message_2"
 
 
+def test_what_follows_from_a_mail_has_the_time_of_its_acceptance() -> None:
+    """Not of the first attempt: a day to object, or the end of a consent's wait, begins when the mail has left."""
+    store, postbox = FakeStore(), Postbox(faults=[MailUnavailable("timeout")])
+    order, mail_id = bought(store)
+    assert [send(store, mail_id, postbox, minute) for minute in (0, 300)] == [MailResult.UNCLEAR, MailResult.SENT]
+    consent, record = order_of(store, order.order_id).consent, record_of(store, mail_id)
+    assert consent
+    assert record
+    assert (consent.confirmed_at, record.ended_at) == (at(300), at(300))
+
+
 def test_of_two_senders_at_once_one_sends() -> None:
     """The other one finds the mail leased."""
     store = FakeStore()
@@ -355,6 +366,22 @@ def test_a_sender_that_is_cut_off_at_any_write_is_continued(number: int, *, is_w
     assert list(store.mail_intents()) == []
     is_acceptance_stored = number > 2 or (number == 2 and is_written)
     assert len(postbox.messages) == (1 if is_acceptance_stored else sent_before + 1)
+
+
+def test_a_consent_that_is_given_after_a_sender_was_cut_off_is_not_confirmed_by_its_mail() -> None:
+    """The next attempt sends nothing: the mail that was accepted before does not name the consent."""
+    store, postbox = Failing(3, is_written=False), Postbox()
+    order, mail_id = bought(store, consent=None)
+    store.number = 0
+    with pytest.raises(StoreUnavailable):
+        send(store, mail_id, postbox)
+    shown = ShownInformation(policy_version="1", text_version="1", language="de", digest="d", at=NOON)
+    give_consent(ADA, order.order_id, replace(CONSENT, given_at=at(1)), shown, store)
+    assert send(store, mail_id, postbox, 2) is MailResult.SENT
+    assert len(postbox.messages) == 1
+    consent = order_of(store, order.order_id).consent
+    assert consent
+    assert consent.confirmation_id is None
 
 
 def test_a_mail_that_is_refused_for_good_is_recorded_and_not_tried_again() -> None:
