@@ -11,7 +11,7 @@ from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import CONSENT, ORDER, ask, new_key
 from tools.testing.builders import event_of, refund
-from tools.testing.frontend import ApiResponse
+from tools.testing.frontend import ApiResponse, supporter
 
 ACCOUNT = f"/support/accounts/{BOB}"
 
@@ -63,6 +63,24 @@ def test_no_act_that_moves_something_is_without_a_limit(world: World, act: Calla
     assert (refused.status, refused.json["type"].rpartition(":")[2]) == (409, "second-person-needed")
     (waiting,) = world.sam.get("/support/proposals").json["proposals"]
     assert (waiting["proposal_id"], waiting["proposed_by"]) == (refused.json["proposal_id"], world.sam.account_id)
+
+
+def test_a_proposal_is_shown_where_it_matters_until_it_is_settled(world: World) -> None:
+    """On the page of its account, and of its case alone. What a colleague has rejected waits for nobody."""
+    world.services.policy = replace(world.services.policy, support_limits={})
+    decision = decided(world, "replace", credits=1).json["proposal_id"]
+    (stored,) = world.services.store.proposals_of(BOB)
+    given = {"credits": 1, "why": "A late reply."}
+    adjustment = world.sam.post(f"{ACCOUNT}/adjustments", given, key="k").json["proposal_id"]
+
+    def shown() -> list[set[str]]:
+        pages = (ACCOUNT, f"/support/refund-cases/{stored.subject}")
+        return [{one["proposal_id"] for one in world.sam.get(page).json["proposals"]} for page in pages]
+
+    assert shown() == [{decision, adjustment}, {decision}]
+    rejection = f"{ACCOUNT}/proposals/{decision}/rejection"
+    assert supporter(name="kim").post(rejection, {"why": "The figure is another one."}).status == 200
+    assert shown() == [{adjustment}, set()]
 
 
 def consents(world: World) -> ApiResponse:
