@@ -14,7 +14,7 @@ from tools.testing.stored_items import items_of
 from tools.verify.placing import judged
 
 OF_INDEXES = (
-    *("paid_at", "has_approvals", "expires_on", "moved_at", "waits_since"),
+    *("paid_at", "has_approvals", "expires_on", "expiry_due", "moved_at", "waits_since"),
     *("parked_shard", "followed_shard", "waiting_shard", "listed_in", "listed_at"),
 )
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
@@ -24,7 +24,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "disputed": ("account_id", "paid_at", "listed_in", "listed_at"),
     "suspended": ("listed_in", "listed_at"),
     "entry": ("account_id",),
-    "expiring": ("account_id", "expires_on"),
+    "expiring": ("account_id", "expires_on", "expiry_due"),
     "parked": ("parked_shard",),
     "followed": ("account_id", "followed_shard", "moved_at"),
     "decided": ("account_id", "listed_in", "listed_at"),
