@@ -23,7 +23,15 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import WITHDRAWAL_RULE, CaseState, PaymentConcern, RefundCase, RefundReason, case_id_of
+from ledger.domain.refund_cases import (
+    WITHDRAWAL_RULE,
+    CaseState,
+    PaymentConcern,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+    case_id_of,
+)
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
@@ -119,8 +127,12 @@ def withdrawn(world: World) -> Verdicts:
     for payment_id, item in world.payments.items():
         for wrote in facts_of(item.facts, CustomerWrote) if isinstance(item, Purchase) else ():
             found = world.cases.get(wrote.case_id)
-            is_its = found is not None and (found.payment_id, f"case:{found.case_id}") == (payment_id, wrote.cause)
-            yield wrote.case_id, is_its and found is not None and wrote.at == (found.asked_at or found.opened_at)
+            written = (payment_id, wrote.cause, wrote.at)
+            yield (
+                wrote.case_id,
+                found is not None
+                and (found.payment_id, f"case:{found.case_id}", found.asked_at or found.opened_at) == written,
+            )
     replaced = {
         one.case_id: (payment_id, one.credits, one.cause, one.at)
         for payment_id, item in world.payments.items()
@@ -129,9 +141,12 @@ def withdrawn(world: World) -> Verdicts:
     for case in world.cases.values():
         given = replaced.pop(case.case_id, None)
         if case.state is CaseState.REPLACED or given:
-            credits_ = case.decision.credits if case.decision else 0
-            of_case = (case.payment_id, credits_, f"case:{case.case_id}", case.decided_at)
-            yield case.case_id, case.state is CaseState.REPLACED and given == of_case
+            yield (
+                case.case_id,
+                case.state is CaseState.REPLACED
+                and case.decision is not None
+                and given == (case.payment_id, case.decision.credits, f"case:{case.case_id}", case.decided_at),
+            )
     for case_id in replaced:
         yield case_id, False
 
@@ -154,10 +169,12 @@ def _times_of_standing(case: RefundCase) -> list[datetime]:
     was_requested = (first.from_state if first else case.state) is CaseState.REQUESTED
     has_waited = first is None or case.opened_at < first.at
     times = [case.opened_at] if case.contract_case_id and was_requested and has_waited else []
+    stood = bool(times)
     for change in case.history:
         stands = change.to_state not in _ENDED_WITHDRAWALS
-        if stands != bool(len(times) % 2):
+        if stands != stood:
             times.append(change.at)
+        stood = stands
     return times
 
 
@@ -204,15 +221,20 @@ def queued(world: World) -> Verdicts:
         is_in_place &= case.is_priority == has_priority and (waiting is not None or not is_reviewable)
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
-    for queued in world.queued_cases.values():  # a payment that was warned of, or refunded, waits without a case
-        if queued.payment_id and queued.case_id in deferred:
-            del deferred[queued.case_id]
-            item = world.payments.get(queued.payment_id)
-            facts = item.facts.values() if isinstance(item, Purchase) and item.account_id == queued.account_id else ()
-            reported = _REPORTED.get(queued.concern, ())
-            yield queued.case_id, any(isinstance(fact, reported) for fact in facts)
-    for case_id in {*reviewed, *deferred}:
+    for queued in world.queued_cases.values():
+        if queued.case_id in deferred:
+            yield queued.case_id, _is_concern(queued, world)
+    for case_id in reviewed:
         yield case_id, False
+
+
+def _is_concern(queued: QueuedCase, world: World) -> bool:
+    """Return whether a payment that waits without a case waits for something that was reported of it."""
+    item = world.payments.get(PaymentId(str(queued.payment_id)))
+    if not isinstance(item, Purchase):
+        return False
+    reported = _REPORTED.get(queued.concern, ())
+    return item.account_id == queued.account_id and any(isinstance(fact, reported) for fact in item.facts.values())
 
 
 _REPORTED: Mapping[PaymentConcern | None, type[Fact]] = {

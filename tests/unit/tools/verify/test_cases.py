@@ -14,7 +14,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import BY_POLICY, CaseState, QueuedCase, RefundCase, RefundReason
+from ledger.domain.refund_cases import BY_POLICY, CaseState, PaymentConcern, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
 from tools.testing.builders import ADA, LATER, at, dispute
@@ -37,6 +37,7 @@ from tools.verify import World
 from tools.verify.cases import approved, in_the_outbox, queued, refunded_cases, withdrawn
 
 EVE = AccountId("acct_eve")
+INQUIRED = PaymentConcern.INQUIRED
 PAID = "stripe:pi_1"
 
 
@@ -61,6 +62,24 @@ def standing(whole: World, *, stands: bool) -> str:
     """The key of the withdrawal that stands, or of the one that does not."""
     facts = (known for item in whole.payments.values() if isinstance(item, Purchase) for known in item.facts.values())
     return next(known.key for known in facts if isinstance(known, WithdrawalChanged) and known.stands is stands)
+
+
+def moved_on(whole: World) -> RefundCase:
+    """The refund of a withdrawal that had waited is on its way."""
+    known = of_payment(whole, "stripe:pi_2")
+    change = replace(known.history[0], at=LATER, from_state=CaseState.APPROVED, to_state=CaseState.ISSUED)
+    return put(whole, known, state=CaseState.ISSUED, history=(*known.history, change))
+
+
+def declined_again(whole: World) -> RefundCase:
+    """What had ended has ended once more: the withdrawal does not stand since the first time."""
+    known = case(whole, CaseState.DECLINED)
+    return put(whole, known, history=(*known.history, replace(known.history[-1], at=LATER)))
+
+
+def asked(whole: World) -> RefundCase:
+    """The customer of the case that is before others wrote a minute before it was opened."""
+    return put(whole, one(whole.cases.values(), is_priority=True), asked_at=at(2))
 
 
 def intent(whole: World, *, is_begun: bool) -> RefundIntent:
@@ -199,6 +218,12 @@ def in_the_deferred_queue(whole: World, known: RefundCase) -> RefundCase:
     return known
 
 
+def without_warning(whole: World) -> QueuedCase:
+    """A payment waits for its warning, which is no fact."""
+    drop_fact(whole, "fraud_warning:")
+    return one(whole.queued_cases.values(), concern=PaymentConcern.WARNED)
+
+
 def ghost(whole: World, kind: DocumentKind) -> None:
     """A case that is not there is in a queue."""
     whole.queued_cases[DocumentKey(kind, ("case_0",))] = QueuedCase(case_id="case_0", account_id=ADA, since=LATER)
@@ -231,6 +256,55 @@ def refund_of(whole: World, state: CaseState, becomes: RefundState) -> RefundCas
 
 FAULTS: dict[Rule, list[Fault]] = {
     withdrawn: [
+        Fault("a withdrawal that waited is carried out", "withdrawn_early", moved_on),
+        Fault("a withdrawal was declined twice", "undecided", declined_again),
+        Fault(
+            "a withdrawal that was declined has the time from which it stood",
+            "undecided",
+            lambda w: put_fact(w, standing(w, stands=False), at=case(w, CaseState.DECLINED).history[0].at),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the policy found a withdrawal when its case moved on",
+            "withdrawn_again",
+            lambda w: put_fact(w, "withdrawal:", at=of_payment(w, "stripe:pi_1").history[1].at),
+        ),
+        Fault(
+            "a withdrawal that the policy found is no fact",
+            "withdrawn_again",
+            lambda w: drop_fact(w, "withdrawal:"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a customer wrote before the case was opened",
+            "excused",
+            lambda w: (asked(w), put_fact(w, "wrote:", at=at(2))),
+        ),
+        Fault("a customer wrote when the case was opened", "excused", lambda w: asked(w), ("{0.case_id}",)),
+        Fault(
+            "credits were replaced, and it is no fact",
+            "requested",
+            lambda w: drop_fact(w, "replaced:"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "credits were replaced, and the case was declined",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), state=CaseState.DECLINED),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "nobody decided which credits",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), decision=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "credits were replaced by no case",
+            "requested",
+            lambda w: (put_fact(w, "replaced:", case_id="case_x"), case(w, CaseState.REPLACED))[1],
+            ("{0.case_id}", "case_x"),
+        ),
         *(
             Fault(
                 f"{what} that waited stands from another time on",
@@ -691,6 +765,28 @@ FAULTS: dict[Rule, list[Fault]] = {
         ),
     ],
     queued: [
+        Fault("what was warned of is no fact", "warned", without_warning, ("{0.case_id}",)),
+        *(
+            Fault(
+                f"a payment waits {what}",
+                "warned",
+                lambda w, changes=changes: put(w, one(w.queued_cases.values(), concern=INQUIRED), **changes),
+                ("{0.case_id}",),
+            )
+            for what, changes in (
+                ("for another account", {"account_id": EVE}),
+                ("for what was not reported", {"concern": PaymentConcern.REFUNDED}),
+                ("for nothing", {"concern": None}),
+                ("by another of its names", {"payment_id": PaymentId("stripe:ch_1")}),
+                ("that is not there", {"payment_id": PaymentId("stripe:pi_9")}),
+                ("without a name", {"payment_id": None}),
+            )
+        ),
+        Fault(
+            "a case that was declined was opened before its dispute",
+            "requested",
+            lambda w: disputed_since(w, case(w, CaseState.DECLINED)),
+        ),
         Fault("a case in review is in no queue", "requested", lambda w: drop(w, waiting(w)[1]), ("{0.case_id}",)),
         Fault("a case in review is in its queue twice", "requested", queued_twice, ("{0.case_id}",)),
         Fault("a case in review is under another key", "requested", queued_elsewhere, ("{0.case_id}",)),
