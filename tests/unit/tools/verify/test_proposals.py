@@ -7,9 +7,9 @@ import pytest
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.ids import AccountId
-from ledger.domain.proposals import ProposalState, QueuedProposal
-from ledger.ports.documents import DocumentKey
-from tools.testing.builders import ADA, LATER
+from ledger.domain.proposals import Proposal, ProposalState, QueuedProposal
+from ledger.ports.documents import DocumentKey, proposal_queue_key
+from tools.testing.builders import ADA, LATER, at
 from tools.testing.planting import Fault, Rule, double, drop, name_of, named, one, put, put_lot, rows
 from tools.verify import World
 from tools.verify.proposals import adjusted, proposed, sums_of_accounts
@@ -82,6 +82,42 @@ def queued_again(whole: World) -> str:
     return "/".join(again.parts)
 
 
+def queued_in_its_place(whole: World) -> str:
+    """One that is settled waits under its own key."""
+    settled = one(whole.proposals.values(), state=ProposalState.REJECTED)
+    queued = QueuedProposal(account_id=ADA, since=settled.proposed_at, proposal_id=settled.proposal_id)
+    whole.queued_proposals[proposal_queue_key(settled)] = queued
+    return settled.proposal_id
+
+
+def settled_one_gone(whole: World) -> str:
+    """A proposal is not there, and nothing says who proposed it: who rejected it is on record."""
+    settled = drop(whole, one(whole.proposals.values(), state=ProposalState.REJECTED))
+    acts = (record for _, record in whole.audit_records)
+    drop(whole, one(acts, action=AuditAction.PROPOSE, subject=settled.proposal_id))
+    return settled.proposal_id
+
+
+def confirmed(whole: World) -> tuple[Proposal, AuditRecord]:
+    """The proposal that was confirmed, and the act that followed."""
+    found = one(whole.proposals.values(), state=ProposalState.CONFIRMED)
+    return found, one((record for _, record in whole.audit_records), action=found.action, subject=found.subject)
+
+
+def carried_out(whole: World, **changes: object) -> str:
+    """The act that was confirmed has these changes. Return the id of the proposal."""
+    found, done = confirmed(whole)
+    put(whole, done, **changes)
+    return found.proposal_id
+
+
+def carried_out_for_another(whole: World) -> str:
+    """The act that was confirmed is another account's. Return the id of the proposal."""
+    found, done = confirmed(whole)
+    whole.audit_records = [(EVE if act is done else owner, act) for owner, act in whole.audit_records]
+    return found.proposal_id
+
+
 def act(whole: World, action: AuditAction) -> AuditRecord:
     """The first act of this kind."""
     return one((record for _, record in whole.audit_records), action=action)
@@ -151,8 +187,19 @@ FAULTS: dict[Rule, list[Fault]] = {
                 ("by nobody", {"settled_by": None}),
                 ("by its proposer", {"settled_by": "sam"}),
                 ("at another time", {"settled_at": LATER}),
+                ("at no time", {"settled_at": None}),
             )
         ),
+        Fault("one that is settled waits in its place", "by_two", queued_in_its_place, ("{0}",)),
+        Fault("one that is settled is not there", "by_two", settled_one_gone, (f"{ADA}/{{0}}",)),
+        *(
+            Fault(f"what was confirmed {what}", "by_two", lambda w, c=changes: carried_out(w, **c), ("{0}",))
+            for what, changes in (
+                ("was carried out before", {"at": at(69)}),
+                ("was carried out by one person alone", {"is_counted": True}),
+            )
+        ),
+        Fault("what was confirmed was carried out for another account", "by_two", carried_out_for_another, ("{0}",)),
         *(
             Fault(f"{state} by {name}, also on record", "by_two", lambda w, s=state, a=actor: settled_by(w, s, a), n)
             for state in (ProposalState.CONFIRMED, ProposalState.REJECTED)
