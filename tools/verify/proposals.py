@@ -76,7 +76,7 @@ def sums_of_accounts(world: World) -> Verdicts:
 
 def adjusted(world: World) -> Verdicts:
     """An adjustment moved as many credits as its act on record says: into a lot of its own, or out of such lots."""
-    moved: dict[tuple[AccountId, str], list[tuple[str, int, EntryKind]]] = defaultdict(list)
+    moved: dict[tuple[AccountId, str | None], list[tuple[str, int, EntryKind]]] = defaultdict(list)
     for entry in world.entries:
         if entry.lot_id.startswith("goodwill/adj_"):
             moved[entry.account_id, entry.correlation_id].append((entry.lot_id, entry.credits, entry.kind))
@@ -87,16 +87,16 @@ def adjusted(world: World) -> Verdicts:
     }
     for account_id, act in world.audit_records:
         if act.action is AuditAction.ADJUST:
-            correlation_id = requested.get((account_id, act.subject), "")
-            entries = moved.pop((account_id, correlation_id), [])
+            entries = moved.pop((account_id, requested.get((account_id, act.subject))), [])
             yield act.subject, _is_adjustment(act.subject, act.amount, entries)
     for (account_id, lot_id), lot in world.lots().items():
         if lot_id.startswith("goodwill/adj_"):
             given = Lot(lot_id=lot_id, granted=lot.granted, source=CounterAccount.GOODWILL)
             yield f"{account_id}/{lot_id}", replace(lot, drawn=0) == given
     for (account_id, _), entries in moved.items():
-        if any(kind in {EntryKind.GRANT, EntryKind.ADJUST} for _, _, kind in entries):
-            yield f"{account_id}/{entries[0][0]}", False
+        for lot_id, _, kind in entries:
+            if kind in {EntryKind.GRANT, EntryKind.ADJUST}:
+                yield f"{account_id}/{lot_id}", False
 
 
 def _is_adjustment(adjustment_id: str, credits_: int, entries: list[tuple[str, int, EntryKind]]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
+from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId
 from ledger.domain.proposals import Proposal, ProposalState, QueuedProposal
 from ledger.ports.documents import DocumentKey, proposal_queue_key
@@ -57,6 +58,52 @@ def given_back(whole: World) -> str:
     taken = entry(whole, EntryKind.ADJUST, credits=-25)
     double(whole, taken, credits=5)
     return one((record for _, record in whole.audit_records), action=AuditAction.ADJUST, amount=20).subject
+
+
+def given_nothing(whole: World) -> str:
+    """One more entry took nothing back. Return the id of the act."""
+    double(whole, entry(whole, EntryKind.ADJUST), credits=0)
+    return taken_back(whole)
+
+
+def one_taken_back(whole: World) -> None:
+    """A single credit was taken back, as the act says."""
+    put(whole, one((act for _, act in whole.audit_records), subject=taken_back(whole, credits=-1)), amount=1)
+
+
+def adjusted_by_nothing(whole: World) -> None:
+    """An act adjusted nothing, and there is no entry of it."""
+    whole.audit_records.append((ADA, replace(act(whole, AuditAction.ADJUST), subject="adj_0", amount=0)))
+
+
+def request_of(whole: World) -> tuple[DocumentKey, IdempotencyRecord]:
+    """What was requested first: an adjustment that gave credits."""
+    subject = adjustment_of(entry(whole, EntryKind.GRANT))
+    return next((key, known) for key, known in whole.idempotency_records.items() if known.subject == subject)
+
+
+def not_requested(whole: World) -> str:
+    """The request of the first adjustment is not there. Return its id."""
+    key, known = request_of(whole)
+    del whole.idempotency_records[key]
+    return known.subject
+
+
+def requested_otherwise(whole: World) -> None:
+    """A request to another route names the first adjustment."""
+    key, known = request_of(whole)
+    whole.idempotency_records[key._replace(parts=(ADA, "orders", "key_9"))] = known
+
+
+def drawn_from(whole: World) -> None:
+    """A run has used credits of the first adjustment."""
+    double(whole, entry(whole, EntryKind.GRANT), kind=EntryKind.DRAW, credits=-5, correlation_id="req_run")
+
+
+def summed_later(whole: World) -> None:
+    """There are sums of the next month."""
+    key, sums = next(iter(whole.account_sums.items()))
+    whole.account_sums[key._replace(parts=(key.parts[0], "2026-12"))] = sums
 
 
 def off_the_queue(whole: World) -> str:
@@ -230,6 +277,7 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("they are of another day", "by_two", lambda w: summed(w, **{"credits/02": 80}), (MONTH,)),
         Fault("they are of another unit", "by_two", lambda w: summed(w, **{"USD/01": 80}), (MONTH,)),
         Fault("they are not there", "by_two", lambda w: w.account_sums.clear(), (MONTH,)),
+        Fault("there are some of a month without acts", "by_two", summed_later, (f"{ADA}/2026-12",)),
         Fault("an act is not counted", "by_two", lambda w: counted(w, is_counted=False), (MONTH,)),
         Fault("an act is of another amount", "by_two", lambda w: counted(w, amount=61), (MONTH,)),
     ],
@@ -256,6 +304,18 @@ FAULTS: dict[Rule, list[Fault]] = {
             )
         ),
         Fault("what was taken back was given back in part", "by_two", given_back, ("{0}",)),
+        Fault("a part of what was taken back is nothing", "by_two", given_nothing, ("{0}",)),
+        Fault("one credit was taken back", "by_two", one_taken_back),
+        Fault("nothing was adjusted", "by_two", adjusted_by_nothing, ("adj_0",)),
+        Fault("nothing requested it", "by_two", not_requested, ("{0}", f"{ADA}/goodwill/{{0}}")),
+        Fault("another request is about it", "by_two", requested_otherwise),
+        Fault("its lot is drawn from", "by_two", drawn_from),
+        Fault(
+            "what was taken back is of another request",
+            "by_two",
+            lambda w: (entry(w, EntryKind.ADJUST, correlation_id="req_0").lot_id, taken_back(w)),
+            (f"{ADA}/{{0[0]}}", "{0[1]}"),
+        ),
         Fault(
             "nothing says who adjusted",
             "by_two",
