@@ -193,8 +193,56 @@ def withdrawal(whole: World) -> RefundCase:
 AGREED = text("input.agreement", words="By mail.")
 SAM = {"decided_by": "sam"}
 
+
+def of_contract(whole: World, *, gone: bool = False, **changes: object) -> list[str]:
+    """A contract's withdrawal has these changes, or is gone. Return its id, and those of the cases that it opened."""
+    reached = [one for one in whole.cases.values() if one.contract_case_id]
+    known = whole.cases[str(reached[0].contract_case_id)]
+    if gone:
+        drop(whole, known)
+    elif changes:
+        put(whole, known, **changes)
+    return [known.case_id, *(one.case_id for one in reached)]
+
+
+def ends_nothing(whole: World) -> list[str]:
+    """The decision about a contract's withdrawal does not end the contract."""
+    decision = whole.cases[of_contract(whole)[0]].decision
+    if decision is None:
+        raise TypeError("the withdrawal is not decided")
+    return of_contract(whole, decision=replace(decision, ends_contract=False))
+
+
+def reached_later(whole: World) -> str:
+    """A case that a contract's withdrawal has opened was confirmed at another time. Return its id."""
+    return put(whole, whole.cases[of_contract(whole)[1]], confirmed_at=LATER).case_id
+
+
+def reached_when_opened(whole: World) -> list[str]:
+    """A contract's withdrawal has no confirmation of its own. The first of its cases has the time of its opening."""
+    known, first, _ = ids = of_contract(whole, confirmed_at=None)
+    put(whole, whole.cases[first], confirmed_at=whole.cases[known].opened_at)
+    return ids
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     histories: [
+        *(
+            Fault(f"the withdrawal of the contract {what}", "withdrawn_early", plant, ("{0[1]}", "{0[2]}"))
+            for what, plant in (
+                ("is not there", lambda w: of_contract(w, gone=True)),
+                ("is not decided", lambda w: of_contract(w, decision=None)),
+                ("ends no contract", ends_nothing),
+                ("is of another account", lambda w: of_contract(w, account_id=EVE)),
+            )
+        ),
+        Fault("a payment of the contract is of another time", "withdrawn_early", reached_later, ("{0}",)),
+        Fault(
+            "the withdrawal of the contract was not confirmed apart",
+            "withdrawn_early",
+            reached_when_opened,
+            ("{0[0]}", "{0[2]}"),
+        ),
         Fault(
             "a confirmed one of no contract waits without a step",
             "withdrawn_early",

@@ -39,6 +39,12 @@ def other_listed(whole: World) -> Declaration:
     return one(whole.declarations.values(), state=OPEN)
 
 
+def listed_alone(whole: World) -> str:
+    """A declaration that is listed is not there. Return the name of its entry."""
+    drop(whole, declaration(whole))
+    return "/".join(next(key for key, listed in whole.listed_declarations.items() if listed.state is OPEN).parts)
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     listed: [
         Fault("it is not listed", "declared", lambda w: drop(w, entry(w)), ("{0.declaration_id}",)),
@@ -68,6 +74,7 @@ FAULTS: dict[Rule, list[Fault]] = {
             lambda w: with_case(w, payment_id="x"),
             ("{0.declaration_id}",),
         ),
+        Fault("one is listed that is not there", "declared", listed_alone, ("{0}",)),
         Fault("it is acknowledged", "declared", lambda w: declaration(w, acknowledged_at=LATER)),
     ],
 }
