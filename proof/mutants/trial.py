@@ -128,16 +128,15 @@ class Suite:
                 yield from self._learn_from(child, share)
 
     def _learn_from(self, child: "_Child", share: Sequence[str]) -> Iterator[str]:
-        """Note what a child says of its share. A test that it is ended in is slow: the rest is another child's."""
+        """Note what a child says of its share. A test that it ends in is slow, or has failed: the rest is another's."""
         child.wait()
         for position, name in enumerate(share):
-            is_slow = name not in child.said and child.fate is Fate.TIMED_OUT
-            took_s, has_failed, called = child.said.get(name, (_FILE_S, not is_slow, ()))
+            took_s, has_failed, called = child.said.get(name, (_FILE_S, child.fate is not Fate.TIMED_OUT, ()))
             self.learned.seconds[name] = took_s
             self.learned.calls[name] = {(file, function) for file, function in called}
             self.learned.failed += [name] if has_failed else []
             yield name
-            if is_slow:
+            if name not in child.said:
                 rest = share[position + 1 :]
                 if rest:
                     yield from self._learn_from(_Child(partial(self._watch, rest)), rest)

@@ -162,6 +162,19 @@ def test_a_test_that_is_too_slow_to_be_learned_is_not_asked_and_the_rest_is_lear
     assert failed == ["test_false"]
 
 
+def test_a_test_that_ends_its_process_is_named_alone(tmp_path: Path) -> None:
+    """Those after it in the same process have not failed: they are learned in another one."""
+    (tmp_path / "test_ends.py").write_text(
+        "import os\ndef test_before():\n    pass\ndef test_ends():\n    os._exit(3)\ndef test_after():\n    pass\n"
+    )
+
+    def learned(read: Suite) -> list[str]:
+        assert len([*read.learn(list(read.items), 1)]) == 3
+        return [name.rpartition("::")[2] for name in read.learned.failed]
+
+    assert with_tests([str(tmp_path / "test_ends.py")], (), learned) == ["test_ends"]
+
+
 def test_an_explanation_of_what_is_no_mutant_any_more_is_told(tmp_path: Path) -> None:
     """The code has moved on."""
     row = '[[equal]]\nmodule = "ledger.domain.lots"\nwhere = "{}"\nmutations = ["0 → 1"]\nwhy = "because"\n'
