@@ -22,8 +22,7 @@ def documented(world: World) -> Verdicts:
     yield from _taxed(world)
     for key, pointer in world.credit_note_pointers.items():
         found = world.credit_notes.get(credit_note_key(pointer.account_id, pointer.number))
-        (subject,) = key.parts
-        yield subject, found is not None and found.subject == subject
+        yield key.parts[0], found is not None and credit_note_pointer_key(found.subject) == key
 
 
 def due(world: World) -> Verdicts:
@@ -67,6 +66,6 @@ def _corrects_another(note: CreditNote, world: World) -> bool:
     """Return whether a correction names the credit note of the same refund, and a credit note none."""
     if note.kind is CreditNoteKind.CREDIT:
         return note.corrects is None
-    before = world.credit_notes.get(credit_note_key(note.account_id, str(note.corrects)))
+    before = world.credit_notes.get(credit_note_key(note.account_id, note.corrects)) if note.corrects else None
     corrected = (note.refund_id, CreditNoteKind.CREDIT, note.tax_minor)
     return before is not None and (before.refund_id, before.kind, before.tax_minor) == corrected

@@ -41,6 +41,14 @@ def another(whole: World, of: str, **changes: object) -> str:
     return key.parts[0]
 
 
+def of_a_longer_key(whole: World) -> str:
+    """Let the key of a pointer say more than a refund. Return its refund."""
+    subject = one(whole.credit_notes.values(), number=FIRST).subject
+    key = credit_note_pointer_key(subject)
+    whole.credit_note_pointers[key._replace(parts=(*key.parts, "x"))] = whole.credit_note_pointers.pop(key)
+    return str(subject)
+
+
 def of_another_provider(whole: World) -> str:
     """Let a document and the pointer to it be about a refund of another provider. Return what the others name."""
     found = one(whole.credit_notes.values(), number=FIRST)
@@ -88,6 +96,7 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a correction has another tax", "taxed", lambda w: note(w, THIRD, tax_minor=82), (THIRD, FOURTH)),
         Fault("an unknown tax is said", "documented", lambda w: note(w, THIRD, tax_minor=33), (THIRD,)),
         Fault("nothing leads to it", "documented", lambda w: forgotten(w, FIRST), (FIRST,)),
+        Fault("its pointer's key says more", "documented", of_a_longer_key, (FIRST, "{0}")),
         Fault("it is not there", "documented", lambda w: gone(w, SECOND), ("{0}",)),
         Fault("another number", "documented", lambda w: another(w, SECOND, number=FIRST), (SECOND, "{0}")),
         Fault(
