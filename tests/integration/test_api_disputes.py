@@ -390,3 +390,14 @@ def test_a_case_that_nobody_asked_for_is_shown_to_support_alone_until_money_goes
     decision = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Back.",), clause="5", money_minor=2000)
     decide_case(case.case_id, decision, "sam", world.services.store, world.services.policy, now=later)
     assert answered() == ([case.case_id], 200)
+
+
+def test_a_second_payment_for_one_order_is_said_where_the_bank_asks_for_it(world: World) -> None:
+    """The customer may be right about it, and not about the first."""
+    order_id = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
+    first, second = PaymentId("stripe:pi_first"), PaymentId("stripe:pi_second")
+    for payment_id in (first, second):
+        world.pays(payment_id, ADA, fulfilment_key=f"order/{order_id}")
+        world.record_events(event_of(replace(dispute(), reason=DisputeReason.DUPLICATE), names=(payment_id,)))
+    different = "That the payments are for different things"
+    assert (asked(world, first)[different], asked(world, second)[different]) == (True, False)

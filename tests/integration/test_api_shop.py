@@ -12,7 +12,7 @@ from ledger.domain.recent_requests import LimitedRequest
 from ledger.policy import rules
 from ledger.usecases.credit_notes import issue_credit_notes
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
-from tests.integration.test_api import ORDER, new_key
+from tests.integration.test_api import CONSENT, ORDER, new_key
 from tools.testing.builders import dispute, event_of, refund
 from tools.testing.frontend import Frontend
 
@@ -130,6 +130,30 @@ def test_an_order_says_what_became_of_it(world: World) -> None:
     assert shown["is_consent_confirmed"]
 
 
+def test_an_order_says_what_its_page_has_shown(world: World) -> None:
+    """To support: the button, the price, the first charge after a trial and the renewals, word for word."""
+    renewal = {"amount_minor": 1400, "every_months": 1, "first_on": "2026-12-08"}
+    charge = {"amount_minor": 1450, "charged_on": "2026-12-08"}
+    page = {"text_version": "2026-11-01", "button_label": "zahlungspflichtig bestellen", "total_minor": 0}
+    plan = {**ORDER, "product_id": "creator_monthly", "language": "de"}
+    asked = {**plan, "information": {**page, "renewal": renewal, "first_charge": charge}}
+    placed = world.ada.post("/orders", asked, key=new_key())
+    assert placed.status == 201, placed.json
+    (order,) = world.sam.get(f"/support/accounts/{ADA}").json["orders"]
+    shown = order["shown"]
+    assert shown.pop("at")
+
+    def euros(amount_minor: int) -> dict[str, object]:
+        return {"amount_minor": amount_minor, "currency": "EUR"}
+
+    assert shown == {
+        **{"text_version": "2026-11-01", "language": "de", "button_label": "zahlungspflichtig bestellen"},
+        "total": euros(0),
+        "first_charge": {"amount": euros(1450), "charged_on": "2026-12-08"},
+        "renewal": {"amount": euros(1400), "every_months": 1, "first_on": "2026-12-08"},
+    }
+
+
 def test_anothers_order_is_like_one_that_there_is_not(world: World) -> None:
     """404, in the same words."""
     placed = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
@@ -202,6 +226,19 @@ def test_the_account_shows_where_its_mails_go(world: World) -> None:
     assert ada.post("/orders", {**ORDER, "language": "de"}, key="k2").status == 201
     assert world.ada.get("/account").json["contact"] == {**contact, "language": "de"}
     assert world.bob.get("/account").json["contact"] is None
+    of_support = [world.sam.get(f"/support/accounts/{account_id}").json for account_id in (ADA, BOB)]
+    shown = [(one["email"], one["language"], one["email_failing_since"]) for one in of_support]
+    assert shown == [("ada@example.com", "de", None), (None, None, None)]
+
+
+def test_a_consent_is_confirmed_in_the_language_of_the_page_that_asked_for_it(world: World) -> None:
+    """Of the page if it names one, else of the browser."""
+    ada = replace(world.ada, claims={**world.ada.claims, "email": "ada@example.com"})
+    for key, named, language in (("k1", {"language": "de"}, "de"), ("k2", {}, "fr")):
+        order_id = ada.post("/orders", {**ORDER, "consent": None}, key=key).json["order_id"]
+        given = ada.post(f"/orders/{order_id}/consent", {**CONSENT, **named}, headers={"accept-language": "fr, en"})
+        assert given.status == 200
+        assert ada.get("/account").json["contact"]["language"] == language
 
 
 def test_too_many_orders_are_answered_429_and_say_when_the_next_one_may_come(world: World) -> None:
