@@ -290,7 +290,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
 }
 _CONTRACTS = ("contract/*.py",)
-_API = ("test_durations", "api/test_errors", "integration/test_api")
+_API = ("test_durations", "api/test_errors", "integration/test_api", "integration/test_api_responses")
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
 LAYERS: dict[str, Layer] = {

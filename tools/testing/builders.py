@@ -1,8 +1,9 @@
 """Build small histories, each in one line. Times are minutes after `NOON`; ids count up from 1."""
 
+import contextlib
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +38,17 @@ ADA = AccountId("acct_ada")
 PI, CH, IN = PaymentId("stripe:pi_1"), PaymentId("stripe:ch_1"), PaymentId("stripe:in_1")
 
 _count = itertools.count(1)
+
+
+@contextlib.contextmanager
+def numbered_anew() -> Iterator[None]:
+    """Number the events that are built meanwhile from 1, whatever was built before in this process."""
+    global _count
+    before, _count = _count, itertools.count(1)
+    try:
+        yield
+    finally:
+        _count = before
 
 
 def at(minute: float) -> datetime:

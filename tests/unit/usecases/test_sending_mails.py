@@ -368,6 +368,20 @@ def test_a_sender_that_is_cut_off_at_any_write_is_continued(number: int, *, is_w
     assert len(postbox.messages) == (1 if is_acceptance_stored else sent_before + 1)
 
 
+def test_what_was_accepted_before_mails_were_turned_off_is_recorded_as_sent() -> None:
+    """The customer has it: the consent is confirmed, and its credits wait no longer."""
+    store, postbox = Failing(3, is_written=False), Postbox()
+    order, mail_id = bought(store)
+    store.number = 0
+    with pytest.raises(StoreUnavailable):
+        send(store, mail_id, postbox)
+    assert send(store, mail_id, None, 2) is MailResult.SENT
+    consent, record = order_of(store, order.order_id).consent, record_of(store, mail_id)
+    assert consent
+    assert record
+    assert (consent.is_complete, record.outcome, len(postbox.messages)) == (True, MailOutcome.SENT, 1)
+
+
 def test_a_consent_that_is_given_after_a_sender_was_cut_off_is_not_confirmed_by_its_mail() -> None:
     """The next attempt sends nothing: the mail that was accepted before does not name the consent."""
     store, postbox = Failing(3, is_written=False), Postbox()

@@ -17,4 +17,4 @@ def latest_orders(account_id: AccountId, store: Store) -> list[Order]:
     names = frozenset(f"order/{payment.order_id}" for payment in payments if payment.order_id)
     stored = store.read(Keys(fulfilment_keys=names)).fulfilment_keys.values() if names else ()
     orders = (key.terms for key in stored if key.terms and key.terms.account_id == account_id)
-    return sorted(orders, key=lambda order: order.made_at, reverse=True)
+    return sorted(orders, key=lambda order: (order.made_at, order.order_id), reverse=True)

@@ -62,7 +62,8 @@ _RESULTS = {
 
 
 def send_mail(mail_id: str, desk: Desk, mailer: Mailer | None, *, clock: Callable[[], datetime]) -> MailResult:
-    """Send one mail. `mailer` None: this deployment sends no mails, and the intent ends without one.
+    """Send one mail. `mailer` None: this deployment sends no mails, and the intent ends without one,
+    unless an earlier attempt was accepted.
 
     Raise StoreUnavailable: a later attempt goes on where this one ended.
     """
@@ -70,9 +71,9 @@ def send_mail(mail_id: str, desk: Desk, mailer: Mailer | None, *, clock: Callabl
     intent = _acquire_lease(mail_id, store, clock)
     if isinstance(intent, MailResult):
         return intent
-    if mailer is None:
-        return _end(intent, MailOutcome.OFF, store, clock())
     if intent.message_id is None:
+        if mailer is None:
+            return _end(intent, MailOutcome.OFF, store, clock())
         try:
             message = write_mail(intent, desk)
             message_id = mailer.send(message)
