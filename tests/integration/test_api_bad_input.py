@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.api.gateway_event import MAX_BODY_BYTES
 from ledger.api.validation_messages import VISIBLE
 from tests.integration.conftest import ADA, ADAS, SUBSCRIPTION, World
 from tests.integration.test_api import CONSENT, ORDER, WITH_KEY, new_key
@@ -195,11 +196,21 @@ def test_what_is_no_json_object_is_refused(world: World, path: str, body: bytes)
 MAY_BE_EMPTY = {"/subscription/cancellation", "/billing-portal-sessions"}
 
 
+def test_a_request_whose_texts_are_full_is_accepted_in_any_script(world: World) -> None:
+    """Escaped, as many clients write JSON, one character has twelve bytes."""
+    face = "\N{PERSEVERING FACE}"
+    full = {"message": face * 4000, "error_messages": [face * 500] * 10}
+    claim = {"purchase_id": ADAS, "reason": "technical_problem", **full}
+    response = world.ada.post("/refund-requests", claim, key="k")
+    assert response.status == 201, response.text
+    assert world.sam.get(f"/support/refund-cases/{response.json['case_id']}").json["message"] == face * 4000
+
+
 @pytest.mark.parametrize("path", BODIES)
 def test_what_is_too_large_is_refused_before_it_is_read(world: World, path: str) -> None:
     """By its bytes, not its characters; also in Base64."""
     before = world.table()
-    large = json.dumps({**BODIES[path], "message": "é" * 40_000}, ensure_ascii=False).encode()
+    large = json.dumps({**BODIES[path], "message": "é" * (MAX_BODY_BYTES // 2)}, ensure_ascii=False).encode()
     assert send(world, path, large).status == 413
     assert send(world, path, large, as_base64=True).status == 413
     assert world.table() == before

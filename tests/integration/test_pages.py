@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ledger.api.gateway_event import MAX_BODY_BYTES
+from ledger.api.pages.forms import MOST
 from ledger.domain.declarations import Declaration, DeclarationState
 from ledger.domain.errors import StoreUnavailable
 from ledger.usecases.declarations.answer import issue_links
@@ -147,10 +149,18 @@ def test_the_table_is_busy_and_nothing_that_was_entered_is_lost(world: World, mo
     assert submit(message="Mine").status == 200
 
 
+def test_a_form_whose_fields_are_full_is_received_in_any_script(world: World) -> None:
+    """A browser writes twelve bytes for one character."""
+    texts = {name: "\N{PERSEVERING FACE}" * MOST[name] for name in ("name", "contract", "part", "message")}
+    page = submit(**texts)
+    assert page.status == 200
+    assert stored(world, page).submission.message == texts["message"]
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (b"x" * 70_000, {}, 413),
+        (b"x" * (MAX_BODY_BYTES + 1), {}, 413),
         (b"{}", {"content-type": "application/json"}, 415),
         (b"&".join(b"a=1" for _ in range(100)), {}, 400),
         (b"\xff\xfe=\x00", {}, 422),

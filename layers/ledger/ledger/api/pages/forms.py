@@ -9,12 +9,12 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ledger.api.gateway_event import MAX_BODY_BYTES
 from ledger.api.pages.texts import Words
 from ledger.domain.declarations import Channel, DeclarationKind, Submission
 from ledger.domain.errors import InvalidBody
 from ledger.domain.records import record
 
-MAX_BODY_BYTES = 64 * 1024
 FIELDS = ("name", "contract", "email", "part", "message", "type", "ends_on", "form", "language", "token")
 MOST = {"name": 200, "contract": 1000, "email": 254, "part": 4000, "message": 4000}
 """The most characters of each field. An acknowledgement repeats them."""
