@@ -1301,6 +1301,7 @@ DUE_AT = AT + timedelta(days=9)
         ("appeal_needs_response", {"has_evidence": True, "submission_count": 1}, EvidenceState.NONE),
         ("warning_needs_response", {"has_evidence": True, "submission_count": 0}, EvidenceState.DRAFT),
         ("under_review", {"has_evidence": True, "submission_count": 1}, EvidenceState.SUBMITTED),
+        ("under_review", {}, EvidenceState.SUBMITTED),
         ("warning_under_review", {}, EvidenceState.SUBMITTED),
         ("appeal_under_review", {}, EvidenceState.SUBMITTED),
         ("lost", {"has_evidence": True, "submission_count": 0}, EvidenceState.NONE),
