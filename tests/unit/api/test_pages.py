@@ -1,5 +1,6 @@
 """The public pages: the words of the law in each language, and HTML that every browser and every reader understands."""
 
+import base64
 import re
 import tomllib
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ledger.api.pages.forms import Sent, check, submission_of
+from ledger.api.pages.forms import Sent, check, read_form, submission_of
 from ledger.api.pages.html import (
     MOST_SHOWN,
     SUPPORT_EMAIL,
@@ -463,3 +464,15 @@ def test_a_draft_is_cut_to_what_can_be_stored() -> None:
     assert (withdrawal.is_extraordinary, withdrawal.ends_on, withdrawal.contract) == (False, None, "")
     cancellation = submission_of(sent, DeclarationKind.CANCELLATION, "en", "s")
     assert (cancellation.is_extraordinary, cancellation.ends_on, cancellation.part) == (True, None, "")
+
+
+@pytest.mark.parametrize("is_base64", [True, False])
+def test_a_form_is_read_as_api_gateway_passes_it_on(*, is_base64: bool) -> None:
+    """Base64 is its way with forms; plain text is what other gateways send."""
+    body = b"name=Ada+Lovelace&contract=ord_1&message=%C3%A9"
+    event = {
+        "headers": {"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
+        "body": base64.b64encode(body).decode() if is_base64 else body.decode(),
+        "isBase64Encoded": is_base64,
+    }
+    assert read_form(event).fields == {"name": "Ada Lovelace", "contract": "ord_1", "message": "é"}

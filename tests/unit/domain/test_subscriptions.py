@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import pytest
 from hypothesis import given
@@ -63,6 +63,23 @@ def test_where_no_event_tells_what_it_left_the_rank_decides() -> None:
     ]
     assert {merged(*order).status for order in permutations(events)} == {STATUS.ENDED}
     assert {merged(*order).status for order in permutations(events[:2])} == {STATUS.ACTIVE}
+
+
+RANKED = (
+    *(STATUS.INCOMPLETE, STATUS.INACTIVE, STATUS.UNPAID, STATUS.PAST_DUE),
+    *(STATUS.PAUSED, STATUS.TRIALING, STATUS.ACTIVE, STATUS.ENDED),
+)
+
+
+@pytest.mark.parametrize(("lower", "higher"), [*combinations(RANKED, 2)])
+def test_of_two_states_that_nothing_links_the_higher_one_counts(
+    lower: SubscriptionStatus, higher: SubscriptionStatus
+) -> None:
+    """Whichever came first, and whatever their events are called."""
+    assert {*RANKED} == {*STATUS}
+    for causes in permutations(("stripe:evt_1", "stripe:evt_2")):
+        events = [replace(state, cause=cause) for state, cause in zip(of(lower, higher), causes, strict=True)]
+        assert {merged(*order).status for order in permutations(events)} == {higher}
 
 
 def test_a_cancellation_that_was_withdrawn_in_the_same_second_is_withdrawn() -> None:
