@@ -69,7 +69,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
     from ledger.domain.ids import AccountId
     from ledger.dynamodb.store import DynamoDBStore
     from ledger.runtime import runtime
-    from tools.devserver.mailbox import folder_of_mails, kept
+    from tools.devserver.mailbox import Mailbox
     from tools.local import disordered
     from tools.orders import place_orders_of
     from tools.statement import statement
@@ -77,7 +77,6 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
 
     chosen = [story for story in stories() if not names or story.name in names]
     console = paper()
-    kept_before = {*kept(folder_of_mails())}
     with opened_backend(console) as backend:
         place_orders_of((one for story in chosen for one in story.notifications), runtime().store)
         deliveries = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
@@ -103,7 +102,8 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
             + (f"{len(lives)} lives, " if lives else "")
             + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
         )
-        if mails := len({*kept(folder_of_mails())} - kept_before):
+        mailer = runtime().mailer
+        if mails := len(mailer.written) if isinstance(mailer, Mailbox) else 0:
             console.print(f"[dim]Mails that customers got: {mails}. `billing mails` lists them, and prints each.[/]")
         console.print("[dim]`make demo` plays a month of customers, and opens the support console on it.[/]")
     if not is_fine:

@@ -34,6 +34,7 @@ class Mailbox:
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         """Keep mails in `.local/mails`, or in the folder that the environment names in MAILS_FOLDER."""
         self.folder = folder_of_mails()
+        self.written: set[str] = set()  # the names of its files: others may keep mails in the same folder
         self._clock = clock
 
     def send(self, message: Message) -> str:
@@ -43,6 +44,7 @@ class Mailbox:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{now:%Y-%m-%dT%H-%M-%S}-{message.mail_id}.eml"
         (self.folder / name).write_bytes(as_mime(message, SENDER, now, message_id).as_bytes())
+        self.written.add(name)
         return message_id
 
 
