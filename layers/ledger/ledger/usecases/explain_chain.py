@@ -123,7 +123,7 @@ def _history(account_id: AccountId, store: Store, text: str | None, unowned: Ite
     stored = store.read(Keys(accounts=frozenset({account_id}), fulfilment_keys=orders))
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
     more = [line for purchase in purchases for line in purchase_lines(purchase)]
-    # As the store answers, orders are in none.
+    # The store returns them in no order.
     more += [order_line(key.terms, key.payment_ids) for _, key in sorted(stored.fulfilment_keys.items()) if key.terms]
     more += map(subscription_line, account.subscriptions.values())
     if lines:

@@ -62,9 +62,9 @@ _RESULTS = {
 
 
 def send_mail(mail_id: str, desk: Desk, mailer: Mailer | None, *, clock: Callable[[], datetime]) -> MailResult:
-    """Send one mail. `mailer` None: this deployment sends no mails, and the intent ends without one,
-    unless an earlier attempt was accepted.
+    """Send one mail.
 
+    `mailer` None: this deployment sends no mails. The intent ends without one, unless an earlier attempt was accepted.
     Raise StoreUnavailable: a later attempt goes on where this one ended.
     """
     store = desk.store
