@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -18,7 +19,8 @@ from ledger.ports.documents import index_row_key
 from ledger.usecases import chain_lines
 from ledger.usecases.chain import mentions
 from tools.index import rows_of
-from tools.testing.builders import at
+from tools.testing.builders import at, paid, payment, record_events
+from tools.testing.fakes import FakeStore
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of
 from tools.verify.world import World
@@ -62,10 +64,10 @@ def ids_of(world: World) -> Iterator[str]:
             yield run.run_id
     for case in world.cases.values():
         yield from (case.case_id, case.payment_id)
-    for purchase, payment in world.purchases():
+    for purchase, settled in world.purchases():
         yield from purchase.names
         yield from (name.partition(":")[2] for name in purchase.names)
-        yield from filter(None, (payment.order_id, payment.customer_id, payment.invoice_number))
+        yield from filter(None, (settled.order_id, settled.customer_id, settled.invoice_number))
         for fact in purchase.facts.values():
             if not isinstance(fact, HoldLifted):
                 yield fact.cause.partition(":")[2]
@@ -106,8 +108,8 @@ def test_a_key_is_looked_up_and_the_rest_is_looked_for() -> None:
     """A payment, an order and an account read no more than theirs; a refund's id is in no key."""
     items = items_of(LEDGERS["refunded"]())
     world = world_of(items)
-    (purchase, payment), *_ = world.purchases()
-    for text in (payment.payment_id, payment.payment_id.partition(":")[2], payment.account_id, *purchase.names):
+    (purchase, settled), *_ = world.purchases()
+    for text in (settled.payment_id, settled.payment_id.partition(":")[2], settled.account_id, *purchase.names):
         table = Items(items)
         collect(text, table)
         assert table.scanned == 0, text
@@ -116,7 +118,7 @@ def test_a_key_is_looked_up_and_the_rest_is_looked_for() -> None:
     refund = next(fact for fact in purchase.facts.values() if isinstance(fact, fact_module.RefundChanged))
     found, by = collect(refund.refund_id, table, advanced.append)
     assert (table.scanned, sum(advanced), by) == (len(items), len(items), FoundBy.SCAN)
-    assert payment.payment_id in found.payments
+    assert settled.payment_id in found.payments
 
 
 def indexed(items: list[Item]) -> list[Item]:
@@ -150,6 +152,17 @@ def test_the_index_leads_to_what_no_key_has(name: str) -> None:
         assert shown, row
         assert shown == [line for line in every if line in shown], row
         assert {line.kind for line in every if line not in shown} <= {"event"}, row
+
+
+@pytest.mark.parametrize("number", ["INV-0001", "inv-0001", "Re 2026 / 1a"])
+def test_an_invoices_number_is_found_however_its_letters_are_written(number: str) -> None:
+    """The index has it in upper case and without spaces: the table is not read."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), invoice_number=number)))
+    table = Items(indexed(items_of(store)))
+    found, by = collect(number, table)
+    assert (by, table.scanned) == (FoundBy.INDEX, 0)
+    assert any(line.words.startswith("stripe:pi_1: paid") for line in lines_that_concern(number, lines_of(found)))
 
 
 def test_a_row_that_leads_to_nothing_of_the_name_is_no_answer() -> None:

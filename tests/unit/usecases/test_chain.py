@@ -8,6 +8,7 @@ import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.facts import DisputeState, EvidenceState
+from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
@@ -17,6 +18,7 @@ from ledger.usecases.chain_lines import (
     actor_in_words,
     cause_in_words,
     failed_run_line,
+    names_of_lots,
     order_line,
     purchase_lines,
     subject_act_line,
@@ -116,3 +118,12 @@ def test_each_act_of_support_has_words_of_its_own(action: AuditAction) -> None:
     assert of_none == f"staff_sue {done} case_1: A letter."
     others = [replace(record, action=other) for other in AuditAction if other is not action]
     assert of_none not in {subject_act_line(other).words for other in others}
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_lots_that_were_paid_twice_are_named_by_the_original_payment(turned: int) -> None:
+    """Whichever is read first: the twin granted nothing."""
+    original = payment(fulfilment_key="order/ord_1")
+    twin = payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", paid_minor=2500, minute=60 * 24)
+    purchases = [Purchase(payment_id=one.payment_id).with_facts(one) for one in (original, twin)]
+    assert names_of_lots(purchases[::turned]) == {"order/ord_1/0": "1,000 credits of 1 Nov 2026, 20.00 USD"}
