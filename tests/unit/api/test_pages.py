@@ -476,3 +476,12 @@ def test_a_form_is_read_as_api_gateway_passes_it_on(*, is_base64: bool) -> None:
         "isBase64Encoded": is_base64,
     }
     assert read_form(event).fields == {"name": "Ada Lovelace", "contract": "ord_1", "message": "é"}
+
+
+def test_what_may_have_several_lines_keeps_them_and_all_else_is_one_line() -> None:
+    """With plain ends of lines: a browser sends CR LF. Who declares in lines, means them."""
+    names = ("name", "contract", "email", "part", "message", "type", "ends_on")
+    body = "&".join(f"{name}=%20a%0D%0Ab%20%20c%0Dd%0A" for name in names)
+    event = {"headers": {"content-type": "application/x-www-form-urlencoded"}, "body": body}
+    several = dict.fromkeys(("contract", "part", "message"), "a\nb  c\nd")
+    assert read_form(event).fields == dict.fromkeys(names, "a b c d") | several

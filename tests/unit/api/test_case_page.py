@@ -1,0 +1,65 @@
+"""A refund case, and the document of its refund, as their customer reads them."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.api.responses.credit_notes import CreditNoteResponse
+from ledger.api.responses.refund_cases import CaseResponse
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind
+from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, RefundReason
+from tools.testing.builders import ADA, LATER, NOON, PI
+
+CASE = RefundCase(
+    case_id="case_1",
+    account_id=ADA,
+    payment_id=PI,
+    reason=RefundReason.WITHDRAWAL,
+    state=CaseState.REQUESTED,
+    opened_at=NOON,
+    opened_by=ADA,
+    correlation_id="req_1",
+)
+
+
+@pytest.mark.parametrize(
+    ("opener", "shown"),
+    [
+        (ADA, "you"),
+        ("support:sam", "support"),
+        (f"support:{ADA}", "support"),
+        (BY_POLICY, "support"),
+        ("declaration:W-7K3F-9Q2M-4XNP", "support"),
+    ],
+)
+def test_only_what_was_sent_with_the_customers_login_was_opened_by_the_customer(opener: str, shown: str) -> None:
+    """Who else opened it is not named."""
+    assert CaseResponse.of(replace(CASE, opened_by=opener)).opened_by == shown
+
+
+NOTE = CreditNote(
+    number="2026-000001",
+    kind=CreditNoteKind.CREDIT,
+    issued_at=LATER,
+    issued_by="Shop, 1 High Street",
+    account_id=ADA,
+    payment_id=PI,
+    refund_id="stripe:re_1",
+    case_id=None,
+    amount_minor=500,
+    currency="USD",
+    invoice_number="INV-1",
+    paid_at=NOON,
+    order_id=None,
+    product_ids=("pack_1000",),
+    credits=1000,
+)
+
+
+@pytest.mark.parametrize(
+    ("tax_minor", "shown"), [(None, (None, None)), (0, (500, 0)), (83, (417, 83)), (500, (0, 500))]
+)
+def test_a_tax_of_nothing_is_known(tax_minor: int | None, shown: tuple[int | None, int | None]) -> None:
+    """Net and tax are the gross amount. Without a known tax there is neither."""
+    response = CreditNoteResponse.of(replace(NOTE, tax_minor=tax_minor))
+    assert tuple(one and one.amount_minor for one in (response.net, response.tax)) == shown
