@@ -1,10 +1,12 @@
 """The evidence about a disputed purchase, as support reads it for a bank."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from ledger.domain.events import Owner
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReason, DisputeState, EvidenceState
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
@@ -14,7 +16,7 @@ from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, ask, new_key
 from tests.unit.usecases.test_sending_mails import desk
-from tools.testing.builders import at, dispute, event_of, refund
+from tools.testing.builders import at, dispute, event_of, paid, payment, refund
 from tools.testing.unguarded import decide_case, decide_deferred
 
 PATH = f"/support/accounts/{ADA}/disputes"
@@ -161,6 +163,18 @@ def test_the_order_is_shown_with_its_consent_and_the_policy_that_was_accepted(wo
     assert order["consent"]["confirmed_at"] is None
     assert order["informed_at"]
     assert found["withdrawals"] == []
+
+
+def test_the_order_of_another_customer_is_no_evidence(world: World) -> None:
+    """A payment can name one, and is none of its payments."""
+    order_id = world.bob.post("/orders", ORDER, key=new_key()).json["order_id"]
+    settled = replace(payment(PaymentId("stripe:pi_9")), at=world.services.now(), order_id=OrderId(order_id))
+    unlinked = replace(paid(settled), owner=Owner(account_id=ADA, customer_id="stripe:cus_9"))
+    world.record_events(unlinked, event_of(dispute(), names=(settled.payment_id,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert (found["purchase_id"], found["order"]) == (settled.payment_id, None)
+    assert order_id not in json.dumps(found)
+    assert world.sam.get(f"/support/accounts/{ADA}").json["orders"] == []
 
 
 @pytest.mark.parametrize("is_used_before", [False, True])

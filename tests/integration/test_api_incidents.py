@@ -8,13 +8,16 @@ import pytest
 from functions.replace_failed_runs import app as job
 from ledger.domain.domain_events import IncidentBegun
 from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.incidents.find_runs import cases_beside
 from ledger.usecases.index_names import index_failed_run
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World, outage
 from tests.integration.test_api import ask, new_key
 from tools.testing.domain_events import delivered
 from tools.testing.frontend import GROUPS_CLAIM, Frontend
+from tools.testing.unguarded import decide_case
 
 WHY = "The queue of the taggers stood still."
 
@@ -88,6 +91,16 @@ def test_the_preview_names_cases_about_the_same_failures(world: World, span: dic
     assert world.sam.post(f"/support/refund-cases/{case_id}/decision", verdict).status == 200
     assert beside() == [(ADA, [{**case, "state": "replaced"}]), (BOB, [])]
     assert cases_beside(ADA, world.services.now() + timedelta(seconds=5), world.services.store) == []
+
+
+def test_a_case_counts_by_when_it_was_made_good_and_not_by_when_it_was_opened(world: World) -> None:
+    """Who complained before the failures got credits after them: a person has to judge for which runs."""
+    store, now = world.services.store, world.services.now()
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    decision = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Sorry.",), clause="6", credits=40)
+    decide_case(case_id, decision, "sam", store, world.services.policy, now=now + timedelta(hours=2))
+    counted = {hours: bool(cases_beside(ADA, now + timedelta(hours=hours), store)) for hours in (-1, 1, 2, 3)}
+    assert counted == {-1: True, 1: True, 2: True, 3: False}
 
 
 def test_another_sum_than_the_preview_showed_is_refused(world: World, span: dict[str, str]) -> None:
