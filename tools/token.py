@@ -5,6 +5,7 @@ Unless another issuer is configured, the local API accepts only these tokens.
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -38,15 +39,22 @@ def local_key() -> tuple[str, RSAPrivateKey]:
         )
         with contextlib.suppress(FileExistsError):  # another process created the key first
             _create(KEY_FILE, created)
-    key = serialization.load_pem_private_key(KEY_FILE.read_bytes(), None)
-    if not isinstance(key, RSAPrivateKey):
-        raise TypeError(f"{KEY_FILE} should hold an RSA key: remove it, and a new one is created.")
+    key = _parsed(KEY_FILE.read_bytes())
     public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     key_id = _thumbprint(public)
     key_set = json.dumps({"keys": [{**public, "kid": key_id, "use": "sig", "alg": "RS256"}]})
     if not JWKS_FILE.exists() or JWKS_FILE.read_text() != key_set:
         _replace(JWKS_FILE, key_set.encode())
     return key_id, key
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(pem: bytes) -> RSAPrivateKey:
+    """Return the key of a file's content. To check it takes a twentieth of a second: longer than all else of a token."""
+    key = serialization.load_pem_private_key(pem, None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError(f"{KEY_FILE} should hold an RSA key: remove it, and a new one is created.")
+    return key
 
 
 def signed(
