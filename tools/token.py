@@ -50,7 +50,7 @@ def local_key() -> tuple[str, RSAPrivateKey]:
 
 @functools.lru_cache(maxsize=1)
 def _parsed(pem: bytes) -> RSAPrivateKey:
-    """Return the key of a file's content. To check it takes a twentieth of a second: longer than all else of a token."""
+    """Return the key of a file's content. To check it takes longer than all else that a token needs."""
     key = serialization.load_pem_private_key(pem, None)
     if not isinstance(key, RSAPrivateKey):
         raise TypeError(f"{KEY_FILE} should hold an RSA key: remove it, and a new one is created.")

@@ -91,34 +91,32 @@ class TableStream:
     def drain(self, timeout_s: float = 30) -> bool:
         """Wait until all records so far, and those that their handling writes, are handled. False: timed out."""
         deadline = time.monotonic() + timeout_s
-        with self._changed:
-            self._draining += 1
-        try:
-            while True:
-                delivered = self._bus.delivered if self._bus else 0
-                if self._bus and not self._bus.wait_until_idle(max(0.0, deadline - time.monotonic())):
-                    return False
-                if not self._read_all(deadline):
-                    return False
-                if self._bus is None or self._bus.delivered == delivered:
-                    return True
-        finally:
-            with self._changed:
-                self._draining -= 1
+        while True:
+            delivered = self._bus.delivered if self._bus else 0
+            if self._bus and not self._bus.wait_until_idle(max(0.0, deadline - time.monotonic())):
+                return False
+            if not self._read_all(deadline):
+                return False
+            if self._bus is None or self._bus.delivered == delivered:
+                return True
 
     def _read_all(self, deadline: float) -> bool:
         """Wait until all records so far, and those that the stream's functions write, are handled. False: timed out."""
         with self._changed:
+            self._draining += 1
             self._wake.set()
-            while True:
-                if not self._until(lambda: not self._pending.total(), deadline):
-                    return False
-                # The current pass may have started before the last write. The next one reads everything.
-                records, passes = self._records, self._passes + 2
-                if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
-                    return False
-                if self._records == records and not self._pending.total():
-                    return True
+            try:
+                while True:
+                    if not self._until(lambda: not self._pending.total(), deadline):
+                        return False
+                    # The current pass may have started before the last write. The next one reads everything.
+                    records, passes = self._records, self._passes + 2
+                    if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
+                        return False
+                    if self._records == records and not self._pending.total():
+                        return True
+            finally:
+                self._draining -= 1
 
     def _until(self, condition: Callable[[], bool], deadline: float) -> bool:
         return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))
@@ -126,8 +124,7 @@ class TableStream:
     def _read(self) -> None:
         has_failed = False
         while not self._stopping.is_set():
-            if not self._draining:
-                self._wake.wait(POLL_S)
+            self._wait()
             self._wake.clear()
             try:
                 for record in self._shards.new_records():
@@ -142,6 +139,14 @@ class TableStream:
             with self._changed:
                 self._passes += 1
                 self._changed.notify_all()
+
+    def _wait(self) -> None:
+        """Wait for what may bring records: an end of handling while somebody drains, else a write, or the time."""
+        if not self._draining:
+            self._wake.wait(POLL_S)
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending.total() or self._stopping.is_set(), POLL_S)
 
     def _offer(self, record: Record) -> None:
         """Put a record into the queue of every mapping whose filter matches it."""
