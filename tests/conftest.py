@@ -1,10 +1,12 @@
 """The engines, the stores over them, and what a test needs to stand on."""
 
 import contextlib
+import faulthandler
 import functools
 import gc
 import json
 import os
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -82,6 +84,29 @@ def pytest_configure_node(node: Any) -> None:
                 config.stash[_ENDPOINTS][engine] = started.enter_context(engines.running(engine))
     node.workerinput[_SHARED] = config.stash[_ENDPOINTS]
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the terminal, which no test has while its output is captured."""
+    config.stash[_TERMINAL] = os.dup(sys.__stderr__.fileno()) if sys.__stderr__ else 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ends(pytestconfig: pytest.Config) -> Iterator[None]:
+    """End a module whose tests never end, and say where each of its threads is.
+
+    Pytest's own limit is each test's, and starts a thread for it: on a busy machine that takes as long as most tests.
+    """
+    if not pytestconfig.pluginmanager.hasplugin("faulthandler"):  # a process that forks for each test ends it itself
+        yield
+        return
+    faulthandler.dump_traceback_later(_MODULE_ENDS_AFTER_S, exit=True, file=pytestconfig.stash[_TERMINAL])
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+_TERMINAL = pytest.StashKey[int]()
+_MODULE_ENDS_AFTER_S = 1800
+"""No module takes a tenth of it on a slow machine."""
 
 _ENDPOINTS = pytest.StashKey[dict[str, str]]()
 
