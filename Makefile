@@ -58,7 +58,8 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 	@$(BILLING) verify $(JSON)
 
 .PHONY: proof
-proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## Prove it: [LONG=1] [MINUTES=…] [SEED=…] [PART=…] [CASE=…] [FORMAT=json]
+proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## Prove it, and first that the proof sees: [LONG=1] [MINUTES=…] [SEED=…] [PART=…] [CASE=…] [FORMAT=json]
+	@$(if $(PART)$(LONG)$(FORMAT),,$(PYTHON) -m pytest -n 2 --dist worksteal tests/proof)
 	@$(PYTHON) -m proof $(if $(LONG),--long) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(if $(KEEP),--keep) $(JSON)
 
@@ -91,8 +92,8 @@ unit: .venv/.installed ## The tests of the core: no engine, no network
 	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
 
 # Half of their time is waiting for engines, browsers and processes: on two cores four workers take half as long as two.
-test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests
-	@$(PYTHON) -m pytest -n 4 --dist worksteal $(ARGS)
+test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests of the product; those of the proof are `make proof`'s
+	@$(PYTHON) -m pytest -n 4 --dist worksteal --ignore tests/proof $(ARGS)
 
 lint: .venv/.installed ## Format, lint, types, import arrows
 	@.venv/bin/ruff format --check --quiet .
