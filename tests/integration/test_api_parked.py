@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from ledger.domain import catalogue
+from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, Trigger
+from ledger.ports.commit import Commit
 from ledger.usecases.parked_events import release_of
-from tests.integration.conftest import World
+from tests.integration.conftest import ADA, World
 from tests.integration.test_release_parked import SECRET, START, of_a_price, receive, release
 from tools.testing.frontend import supporter
 
@@ -151,3 +153,21 @@ def test_the_job_settles_what_was_muted(parked: World) -> None:
     release(parked.services, hours=2)
     (counted,) = parked.sam.get("/support/mutes").json["mutes"]
     assert (counted["is_settled"], counted["events"]) == (True, 1)
+
+
+@pytest.mark.parametrize("provider", ["paddle", "of_tomorrow"])
+def test_what_this_release_can_not_read_stays_parked_whoever_tries(parked: World, provider: str) -> None:
+    """Its body, or its provider: of an older or a newer release. Each route answers, and the job goes on with the rest."""
+    known = next(one for one in parked.services.store.parked_receipts() if one.event_id == "evt_0")
+    unreadable = replace(known, provider=provider, customer_id="ctm_9", event_id="evt_9", body=b'{"event_id": "evt_9"}')
+    assert parked.services.store.commit(Commit(receipt=unreadable)) is None
+    path, why = "/support/parked/" + "~".join(unreadable.name), {"why": "It has to be somebody's."}
+    account = parked.pays(PaymentId("stripe:pi_ada"), ADA).account_id
+    assert parked.sam.get(path).status == 200
+    assert parked.sam.get(f"{path}/mute").json["refusal"].startswith("This release can't read")
+    assert parked.sam.post(f"{path}/mute", why).status == 409
+    assert parked.sam.post(f"{path}/attribution", {**why, "account_id": account}).status == 409
+    assert parked.sam.post(f"{path}/replay", why, key="key_1").json["outcome"] == "parked"
+    parked.services.clock = lambda: START
+    assert release(parked.services, hours=2) == {"parked": 4}
+    assert parked.sam.post(f"{path}/dismissal", why).json["outcome"] == "noted"

@@ -19,7 +19,7 @@ from ledger import archive, init, secrets
 from ledger.config import Config
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
-from ledger.domain.errors import CatalogueError, ConfigurationError
+from ledger.domain.errors import CatalogueError, ConfigurationError, InvalidBody
 from ledger.domain.events import Event
 from ledger.domain.receipts import Receipt
 from ledger.dynamodb.connection import PlainConnection
@@ -220,14 +220,19 @@ class Runtime:
             return gateway
 
     def translate_parked(self, parked: Receipt) -> Event | None:
-        """Translate a parked event again. The catalogue may have its price by now."""
-        provider = PROVIDERS[parked.provider]
-        return provider.translate(
-            provider.parse(parked.body or b""),
-            self.catalogue,
-            is_live=self.config.is_live,
-            scope=self.config.scope,
-        )
+        """Translate a parked event again. The catalogue may have its price by now.
+
+        None: this release does not read it, or not any more. Then it stays parked as it is.
+        """
+        provider = PROVIDERS.get(parked.provider)
+        try:
+            notification = provider.parse(parked.body or b"") if provider else None
+        except InvalidBody:
+            notification = None
+        if provider is None or notification is None:
+            self.logger.warning("unreadable parked event", extra={"event": parked.cause})
+            return None
+        return provider.translate(notification, self.catalogue, is_live=self.config.is_live, scope=self.config.scope)
 
     def names_of_parked(self, parked: Receipt) -> "EventNames":
         """Return by what a parked event is found, beside its own id and its customer's."""

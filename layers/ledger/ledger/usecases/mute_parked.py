@@ -192,7 +192,10 @@ def _refusal(receipt: Receipt, store: Store, translate: Translate) -> str:
         return "It is parked no longer."
     if receipt.parked_reason not in MUTABLE:
         return f"It is parked as {receipt.parked_reason}: that always needs a person. It may be a customer's money."
-    if not _is_of_nobody(receipt, store, translate):
+    event = translate(receipt)
+    if event is None:
+        return "This release can't read what the provider sent: nobody knows whose it is."
+    if not is_of_nobody(event, store):
         return "It names an order or account of ours, or what the catalogue sells: it always needs a person."
     return ""
 
