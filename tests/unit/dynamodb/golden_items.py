@@ -100,6 +100,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import items, schema
+from ledger.dynamodb.codec import Field, Shape
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange, PaymentPointer
 from ledger.ports.documents import (
@@ -154,6 +155,7 @@ from ledger.ports.documents import (
 from tools.testing.stored_items import stored_by
 
 FOLDER = Path(__file__).parent / "golden"
+MISSING = FOLDER / "missing_attributes.txt"
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = AT + timedelta(days=3, microseconds=250_000)
 ADA, PI = AccountId("acct_ada"), PaymentId("stripe:pi_1")
@@ -854,9 +856,26 @@ def from_text(text: str) -> dict[str, Any]:
     return item
 
 
+def missing_as_text() -> str:
+    """Return what each attribute means that an item of an older release lacks, a line for each."""
+
+    def stored(field: Field) -> str:
+        return json.dumps(None if field.default is None else field.type.encode(field.default))
+
+    lines = [
+        f"{shape.what}: {field.name} = {stored(field)}"
+        for shape in (*schema.FACTS.values(), *vars(schema).values())
+        if isinstance(shape, Shape)
+        for field in shape.fields.values()
+        if field.default is not ...
+    ]
+    return "\n".join(sorted(lines)) + "\n"
+
+
 def main() -> None:
-    """Write the golden items."""
+    """Write the golden items, and what a missing attribute means."""
     FOLDER.mkdir(exist_ok=True)
+    MISSING.write_text(missing_as_text())
     for name, golden in goldens().items():
         (FOLDER / f"{name}.json").write_text(as_text(golden.item))
     print(f"{len(goldens())} items of format {schema.VERSION} in {FOLDER}")  # noqa: T201 - a command

@@ -22,7 +22,18 @@ from ledger.dynamodb.codec import Shape
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import DocumentKind
-from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, as_text, from_text, goldens
+from tests.unit.dynamodb.golden_items import (
+    AT,
+    FACTS,
+    FOLDER,
+    LOT,
+    MISSING,
+    PURCHASE,
+    as_text,
+    from_text,
+    goldens,
+    missing_as_text,
+)
 from tools.template import load, table_definition
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of, unpacked_lot
@@ -147,6 +158,11 @@ def test_a_missing_attribute_is_what_the_table_says_and_a_required_one_is_unread
         items.from_lot(_without(item, "granted"))
     with pytest.raises(UnreadableItem, match="a lot: granted has another type"):
         items.from_lot(item | {"granted": {"S": "many"}})
+
+
+def test_what_each_missing_attribute_means_is_as_the_golden_file_says() -> None:
+    """Stored items lack what came later: what its absence means can't change, and a required field can't be added."""
+    assert missing_as_text() == MISSING.read_text()
 
 
 @pytest.mark.parametrize("name", goldens())
