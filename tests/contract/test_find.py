@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta, timezone
 from itertools import permutations
 
 import pytest
@@ -231,6 +231,23 @@ def test_a_failed_run_is_found_by_its_id_and_by_its_day(any_store: Store) -> Non
     assert index_failed_run(ADA, "run_4", at(60 * 48), any_store) == 2
     span = any_store.failed_between(at(180), at(60 * 48))
     assert [row.subject for row in span] == ["run_3", "run_4"], "each day between is read"
+
+
+@pytest.mark.parametrize("hours", [-12, -5, 2, 14])
+def test_a_span_is_the_same_in_every_time_zone(any_store: Store, hours: int) -> None:
+    """Support writes a time with any offset. The days of the index are those of UTC."""
+    zone = timezone(timedelta(hours=hours))
+    record_events(any_store, paid())
+    index_purchases([PI], any_store)
+    draw_credits(ADA, "run_1", 10, any_store, now=NOON)
+    for number in range(1, 24, 2):  # on the day before, and on the day after
+        fail_run(ADA, f"run_{number}", any_store, now=at(60 * (number - 12)))
+        index_failed_run(ADA, f"run_{number}", at(60 * (number - 12)), any_store)
+    for first in range(-12, 12):
+        span = (at(60 * first), at(60 * (first + 1)))
+        own = [one.astimezone(zone) for one in span]
+        assert [*any_store.failed_between(*own)] == [*any_store.failed_between(*span)] != []
+        assert [*any_store.paid_between("USD", 2000, *own)] == [*any_store.paid_between("USD", 2000, *span)]
 
 
 def test_a_run_id_of_two_accounts_finds_both(any_store: Store) -> None:

@@ -11,7 +11,8 @@ import pytest
 from ledger.domain.disputes import Awaits
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeChanged, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.refund_cases import CaseState, DecidedList, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, DecidedList, DecisionOutcome, RefundCase, RefundReason, StateChange
+from ledger.domain.texts import text
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
@@ -199,6 +200,22 @@ def test_decided_cases_come_by_their_decision_the_latest_first(any_store: Store,
     assert decided(any_store, DecidedList.DECLINED_BY_POLICY, limit) == [third.payment_id, first.payment_id]
     assert decided(any_store, DecidedList.OTHERS, limit) == [second.payment_id, by_person.payment_id]
     assert waits.payment_id not in decided(any_store, DecidedList.OTHERS)
+
+
+@pytest.mark.parametrize("state", [CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED, CaseState.REPLACED])
+def test_a_decided_case_keeps_its_place_whatever_happens_afterwards(any_store: Store, state: CaseState) -> None:
+    """The list is in the order of the decisions. What was decided first may move last."""
+    for number, name in enumerate(("first", "second", "third")):
+        requested(any_store, name, RefundReason.CHANGED_MY_MIND, 60 + number)
+    cases = all_of(lambda after: any_store.decided_cases(DecidedList.DECLINED_BY_POLICY, 50, after))
+    for number, case in enumerate(cases):
+        step = StateChange(
+            at=at(LONG_AFTER + 90 + number), from_state=case.state, to_state=state, cause=text("case.sent"), actor="sam"
+        )
+        moved = replace(case, state=state, decided_by="sam", history=(*case.history, step))
+        change = DocumentChange(case_key(case.account_id, case.case_id), moved, replaces=case.version)
+        assert any_store.commit(Commit(documents=(change,))) is None
+    assert decided(any_store, DecidedList.OTHERS, 1) == [one.payment_id for one in cases]
 
 
 def test_a_case_that_is_in_review_again_has_no_place_among_the_decided(real_store: DynamoDBStore) -> None:
