@@ -178,6 +178,26 @@ def test_a_credit_note_before_the_payment_counts_what_was_credited_and_used_up_a
     assert event.also == (About(names=(IN_1,), facts=(moved(750),)),)
 
 
+@pytest.mark.parametrize(
+    ("credited", "by_note", "tax_minor"), [(0, 0, 250), (0, 1, None), (750, 0, None), (750, 1, None), (750, 750, None)]
+)
+def test_the_tax_of_an_invoice_is_the_payments_only_if_all_of_it_was_paid_with_new_money(
+    credited: int, by_note: int, tax_minor: int | None
+) -> None:
+    """Nor if the part that a credit note left out is as much as what was credited: 7.50 are paid, of other things."""
+    lines = (renewal(), *([line("il_a", -credited, origin=FIRST)] if credited else []))
+    due = 1500 - credited
+    event = told(
+        *lines,
+        reason="subscription_cycle",
+        amount_paid=due - by_note,
+        pre_payment_credit_notes_amount=by_note,
+        total_taxes=[{"amount": 250}],
+    )
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.tax_minor) == (1500 - by_note, tax_minor)
+
+
 def test_a_part_that_is_too_small_for_a_credit_is_known_by_its_line() -> None:
     """It has a price, and takes no credits of the other lines when it is credited."""
     free = line("il_d", 1) | {"discount_amounts": [{"amount": 1}]}
