@@ -18,6 +18,7 @@ from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import mute_key
 from ledger.providers.parsing import MAX_BODY_BYTES
 from ledger.runtime import Runtime, runtime
+from ledger.secrets import SigningSecrets
 from ledger.webhook import Delivery, handle
 from tools import signing
 from tools.stories import read_notification
@@ -214,6 +215,43 @@ def test_every_rejected_signature_is_answered_alike(
     assert services.store.receipts == {}  # type: ignore[attr-defined]
 
 
+class Rotated:
+    """The signing secrets, of which another one is stored since they were read, a minute ago."""
+
+    def __init__(self, services: Runtime, known: str) -> None:
+        self.stored, self.fetches, self.seconds = known, 0, 0.0
+        services.secrets = SigningSecrets(self.fetch, lambda: self.seconds)
+        services.secrets.of("stripe")
+        self.stored, self.seconds = SECRET, 60.0
+
+    def fetch(self) -> dict[str, str]:
+        self.fetches += 1
+        return {"stripe": self.stored}
+
+
+@pytest.mark.parametrize("known", ["", "whsec_old", "whsec_old,whsec_older"])
+def test_a_new_secret_is_in_use_from_its_first_delivery_on(services: Runtime, known: str) -> None:
+    """Also the first one of a provider, which had none."""
+    Rotated(services, known)
+    assert handle("payment_succeeded", request(), services)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        request() | {"headers": {}},
+        request() | {"headers": {"stripe-signature": "t=1"}},
+        request(age_s=301),
+        request(age_s=-301),
+    ],
+)
+def test_what_no_secret_would_fit_causes_no_look_up(services: Runtime, given: dict[str, Any]) -> None:
+    """It is rejected before any secret is tried."""
+    rotated = Rotated(services, "whsec_old")
+    assert handle("payment_succeeded", given, services)["statusCode"] == 401
+    assert rotated.fetches == 1
+
+
 TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES} bytes."
 
 
@@ -281,6 +319,21 @@ def test_an_event_at_the_wrong_function_is_recorded_and_counted(
     output = capsys.readouterr().out
     assert ("MisroutedEvents" in counted(output)) is is_misrouted
     assert logged(output)["is_misrouted"] is is_misrouted
+
+
+def test_a_new_kind_of_subscription_event_is_booked_and_not_called_misrouted(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of Paddle's carries the whole subscription. No list here says at which function a new one should arrive."""
+    services.secrets = SigningSecrets(lambda: {"paddle": SECRET})
+    known = read_notification("paddle/loose_subscription_paused.json", "").body
+    body = json.dumps(json.loads(known) | {"event_type": "subscription.extended"}).encode()
+    signed = signing.headers("paddle", body, SECRET, LATER.timestamp())
+    given = request(body, provider="paddle") | {"headers": {name.lower(): value for name, value in signed.items()}}
+    assert handle("subscription_renewed", given, services)["statusCode"] == 200
+    output = capsys.readouterr().out
+    assert "MisroutedEvents" not in counted(output)
+    assert logged(output)["is_misrouted"] is False
 
 
 def test_an_event_of_an_unknown_type_is_answered_200_and_counted(
