@@ -1,21 +1,27 @@
 """What a function gets from its environment."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from ledger.config import Config
 from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.recent_requests import LimitedRequest, RequestLimit
 from ledger.policy import rules
+from ledger.policy.parameters import DEFAULT_FILE
 from ledger.ports.gateway import Gateway
 from ledger.providers.registry import PROVIDERS
 from ledger.runtime import Runtime, prepare, runtime
 from ledger.secrets import SECRETS_TTL_S, Secret
 from tests.unit.functions.test_secrets import Manager
 from tests.unit.providers import acme
+from tests.unit.test_ses import MESSAGE, Client
 from tools.testing.fakes import FakeProvider
 from tools.testing.races import at_once
 
@@ -127,6 +133,38 @@ def test_a_stage_without_an_address_sends_no_mails() -> None:
     """With one it has a mail service."""
     assert Runtime(Config.of(ENVIRONMENT)).mailer is None
     assert Runtime(Config.of(ENVIRONMENT | {"MAILS_FROM": "billing@example.com"})).mailer is not None
+
+
+ONE = {"MAILS_FROM": "a@example.com", "MAILS_REPLY_TO": "desk@example.com", "MAILS_CONFIGURATION_SET": "mails"}
+OTHER = {"RECEIPTS_FROM": "b@example.com", "RECEIPTS_CONFIGURATION_SET": "receipts"}
+
+
+@pytest.mark.parametrize("is_receipt", [False, True])
+@pytest.mark.parametrize("given", [{}, *({name: value} for name, value in OTHER.items()), OTHER])
+def test_a_receipt_is_sent_as_any_mail_in_what_it_has_no_setting_for(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, is_receipt: bool
+) -> None:
+    """Without a configuration set SES would report no bounce of it, and without an address send nothing."""
+    services, client = Runtime(Config.of(ENVIRONMENT | ONE | given)), Client()
+    monkeypatch.setattr(services, "client", {"sesv2": client}.__getitem__)
+    assert services.mailer
+    services.mailer.send(replace(MESSAGE, is_receipt=is_receipt))
+    own = {"RECEIPTS_FROM": "a@example.com", "RECEIPTS_CONFIGURATION_SET": "mails"} | (given if is_receipt else {})
+    (request,) = client.calls
+    assert [request["FromEmailAddress"], request["ConfigurationSetName"]] == [*own.values()]
+    assert request["ReplyToAddresses"] == ["desk@example.com"]
+
+
+def test_a_deployments_own_policy_is_read_for_all_that_the_policy_says(tmp_path: Path) -> None:
+    """The routes that need its limits alone read them without the rules: from the same file."""
+    document = json.loads(DEFAULT_FILE.read_text("utf-8"))
+    document["request_limits"] = {name: {"most": 7, "within_s": 70} for name in LimitedRequest}
+    (tmp_path / document["published_text"]).write_text("Our own policy.", "utf-8")
+    own = tmp_path / "policy.json"
+    own.write_text(json.dumps(document), "utf-8")
+    services = Runtime(Config.of(ENVIRONMENT | {"POLICY_FILE": str(own)}))
+    expected = {name: RequestLimit(most=7, within=timedelta(seconds=70)) for name in LimitedRequest}
+    assert services.request_limits == services.policy.request_limits == expected
 
 
 @pytest.mark.parametrize(
