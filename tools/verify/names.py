@@ -95,7 +95,7 @@ def _of_fact(key: str, fact: Fact) -> Iterator[str]:
     match fact:
         case PaymentSettled():
             yield _account(fact.account_id)
-            yield from (_thing(name) for name in (fact.fulfilment_key, fact.covers, fact.period, fact.payment_id))
+            yield from (_thing(name) for name in (fact.fulfilment_key, fact.period, fact.payment_id))
         case MoneyLinked() | RefundAttempted():
             yield _payment(fact.sale_id)
         case RefundDeclined():
