@@ -1,6 +1,7 @@
 """Rules about declarations: where an open one is listed."""
 
-from ledger.domain.declarations import hash_of
+from ledger.domain.declarations import Declaration, hash_of
+from ledger.domain.refund_cases import RefundCase
 from ledger.ports.documents import listed_declaration_key
 from tools.verify.world import Verdicts, World
 
@@ -17,10 +18,12 @@ def listed(world: World) -> Verdicts:
                 *(declaration.declaration_id, declaration.state, declaration.confirmed_at),
                 *(submission.source, hash_of(submission.email.casefold())),
             )
-        case = world.cases.get(declaration.case_id) if declaration.case_id else None
-        has_case = declaration.case_id is None or (
-            case is not None and (case.account_id, case.payment_id) == (declaration.account_id, declaration.payment_id)
-        )
+        has_case = declaration.case_id is None or _is_of(declaration, world.cases.get(declaration.case_id))
         yield declaration.declaration_id, is_in_place and has_case
     for key in left:
         yield "/".join(key.parts), False
+
+
+def _is_of(declaration: Declaration, case: RefundCase | None) -> bool:
+    """Return whether a case is about the contract of a declaration."""
+    return case is not None and (case.account_id, case.payment_id) == (declaration.account_id, declaration.payment_id)

@@ -1,5 +1,7 @@
 """Each way in which the rule about declarations can be broken is named, and nothing else is."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.domain.declarations import Declaration, DeclarationState, ListedDeclaration
@@ -45,6 +47,12 @@ def listed_alone(whole: World) -> str:
     return "/".join(next(key for key, listed in whole.listed_declarations.items() if listed.state is OPEN).parts)
 
 
+def with_capitals(whole: World) -> Declaration:
+    """The address of the one in review is written in capitals. Its hash does not tell."""
+    submission = declaration(whole).submission
+    return declaration(whole, submission=replace(submission, email=submission.email.upper()))
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     listed: [
         Fault("it is not listed", "declared", lambda w: drop(w, entry(w)), ("{0.declaration_id}",)),
@@ -75,6 +83,7 @@ FAULTS: dict[Rule, list[Fault]] = {
             ("{0.declaration_id}",),
         ),
         Fault("one is listed that is not there", "declared", listed_alone, ("{0}",)),
+        Fault("its address has capitals", "declared", with_capitals),
         Fault("it is acknowledged", "declared", lambda w: declaration(w, acknowledged_at=LATER)),
     ],
 }
