@@ -112,8 +112,6 @@ def _is_of_its_contract(case: RefundCase, world: World) -> bool:
 
 def _is_confirmed_when(case: RefundCase, decided_at: datetime) -> bool:
     """Return whether a withdrawal was confirmed when it was first decided; one that was sent earlier, before that."""
-    if case.contract_case_id is not None:
-        return True
     if case.confirmed_at is None or case.asked_at is None:
         return case.confirmed_at in {None, decided_at}
     return case.asked_at <= case.confirmed_at <= decided_at

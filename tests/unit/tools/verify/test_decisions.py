@@ -1,6 +1,7 @@
 """Each way in which the rules about decisions can be broken is named, and nothing else is."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -20,7 +21,7 @@ from ledger.domain.refund_cases import (
 )
 from ledger.domain.texts import Figure, Text, text
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
-from tools.testing.builders import LATER, at, own_words
+from tools.testing.builders import LATER, NOON, at, own_words
 from tools.testing.planting import (
     Fault,
     Rule,
@@ -225,8 +226,60 @@ def reached_when_opened(whole: World) -> list[str]:
     return ids
 
 
+def of_contract_and_on_its_way(whole: World) -> RefundCase:
+    """A case that a contract's withdrawal has opened has a second step. The first one begins with the request."""
+    known = case(whole, CaseState.APPROVED, case_id=of_contract(whole)[1])
+    (step,) = known.history
+    more = replace(step, at=LATER, from_state=CaseState.APPROVED, to_state=CaseState.ISSUED)
+    return put(whole, known, history=(step, more), state=CaseState.ISSUED)
+
+
+def sent_by_mail(whole: World, **changes: object) -> RefundCase:
+    """A withdrawal was sent a minute before it was opened, confirmed and decided at once; with these changes."""
+    known = case(whole, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL)
+    return put(whole, known, asked_at=known.opened_at - timedelta(minutes=1), **changes)
+
+
+def requested_in_a_dispute(whole: World) -> RefundCase:
+    """A withdrawal in other words was not decided as one, since a dispute was open; nobody agreed to its credits."""
+    known = agreed_to(whole, case(whole, CaseState.REPLACED, payment_id="stripe:pi_4"))
+    return moved(whole, known, 0, cause=text("change.decided", rule="open_dispute", clause="5"))
+
+
+def not_noted_in_a_dispute(whole: World) -> RefundCase:
+    """It was no withdrawal: its purchase does not note one."""
+    known = requested_in_a_dispute(whole)
+    drop_fact(whole, f"withdrawal:{known.case_id}")
+    return known
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     histories: [
+        Fault("a payment of the contract is on its way back", "withdrawn_early", of_contract_and_on_its_way),
+        Fault("a withdrawal was sent by mail", "requested", sent_by_mail),
+        Fault(
+            "a withdrawal was sent after it was confirmed",
+            "requested",
+            lambda w: sent_by_mail(w, confirmed_at=NOON - timedelta(days=1)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal that was sent was confirmed after its decision",
+            "requested",
+            lambda w: sent_by_mail(w, confirmed_at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "what is no withdrawal was sent before it was opened",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLINED), asked_at=NOON),
+        ),
+        Fault(
+            "a payment of the contract was decided before that was confirmed",
+            "withdrawn_early",
+            lambda w: moved(w, case(w, CaseState.APPROVED, case_id=of_contract(w)[1]), 0, at=NOON),
+            ("{0.case_id}",),
+        ),
         *(
             Fault(f"the withdrawal of the contract {what}", "withdrawn_early", plant, ("{0[1]}", "{0[2]}"))
             for what, plant in (
@@ -780,6 +833,13 @@ FAULTS: dict[Rule, list[Fault]] = {
                 ("is there twice", (AGREED, AGREED)),
             )
         ),
+        Fault(
+            "nobody agreed to credits for what a dispute kept undecided",
+            "agreed",
+            requested_in_a_dispute,
+            ("{0.case_id}",),
+        ),
+        Fault("nobody agreed to credits for another request in a dispute", "agreed", not_noted_in_a_dispute),
         Fault(
             "what was found by law was in review",
             "agreed",
