@@ -9,9 +9,10 @@ from ledger.domain.audit import AuditAction
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut
 from ledger.domain.runs import FailedRun
 from tools.testing.builders import ADA, LATER
-from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, put_lot, rows
+from tools.testing.planting import Fault, Rule, drop, lawful, name_of, named, one, put, put_lot, rows
 from tools.verify import World
 from tools.verify.incidents import carried_out, replaced_once
+from tools.verify.world import incident_sums
 
 
 def done(whole: World) -> Incident:
@@ -182,3 +183,14 @@ def test_who_was_left_out_without_a_reason_is_seen() -> None:
     )
     found, expected = named(replaced_once, fault)
     assert found == expected
+
+
+def test_an_incident_and_its_shares_are_compared_wherever_they_are() -> None:
+    """Each is checked in a part of the table that does not have the other."""
+    whole = lawful("made_good")
+    sums = incident_sums(whole)
+    shares = replace(whole, incidents={}, incidents_elsewhere=sums)
+    incidents = replace(whole, incident_shares={}, incidents_elsewhere=sums)
+    for verdicts in ([*replaced_once(shares)], [*carried_out(incidents)]):
+        assert verdicts
+        assert all(holds for _, holds in verdicts)

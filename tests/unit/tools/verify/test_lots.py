@@ -194,6 +194,15 @@ def account_without(whole: World, lot_id: str) -> Account:
     return account(whole)
 
 
+def beside_the_share(whole: World, number: int) -> Entry:
+    """A lot is granted that the share of its incident does not count."""
+    share = one(whole.incident_shares.values(), account_id=ADA)
+    granted = of_lots(whole, share.lot_id(1))
+    more = replace(granted, lot_id=share.lot_id(number))
+    whole.entries.append(more)
+    return more
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     balances: [
         Fault("a lot has more", "used", lambda w: put_lot(w, LASTING, drawn=4), (ADA,)),
@@ -328,6 +337,15 @@ FAULTS: dict[Rule, list[Fault]] = {
                 ("an adjustment", "by_two", "goodwill/adj_"),
                 ("what replaced failed runs", "made_good", "goodwill/inc_"),
             )
+        ),
+        *(
+            Fault(
+                f"an incident gave lot {number} of one",
+                "made_good",
+                lambda w, number=number: beside_the_share(w, number),
+                ("{0.account_id}/{0.lot_id}",),
+            )
+            for number in (0, 2)
         ),
     ],
     on_target: [
