@@ -4,6 +4,7 @@ import json
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
+from ledger.api.languages import languages_in
 from ledger.domain.errors import BillingError
 from ledger.domain.ids import AccountId
 from ledger.domain.records import record
@@ -49,15 +50,7 @@ def support(app: BaseRouter, *, about: str | None) -> Caller:
 
 def accepted_languages(app: BaseRouter) -> list[str]:
     """Return the languages of the request's header Accept-Language, the preferred one first."""
-    header = str((app.current_event.headers or {}).get("accept-language") or "")
-    ranked = []
-    for position, part in enumerate(header[:500].split(",")):
-        name, _, weight = part.partition(";q=")
-        try:
-            ranked.append((-float(weight or 1), position, name.strip()))
-        except ValueError:
-            continue
-    return [name for _, _, name in sorted(ranked)]
+    return languages_in(str((app.current_event.headers or {}).get("accept-language") or ""))
 
 
 def _listed(claim: object) -> frozenset[str]:

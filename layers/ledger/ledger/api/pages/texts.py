@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from string import Formatter
 
+from ledger.api.languages import languages_in
 from ledger.domain.declarations import DeclarationKind, Submission
 from ledger.domain.records import record
 
@@ -82,20 +83,8 @@ def choose_language(wanted: str | None, accepted: str | None) -> str:
     """Return the language of a page: the one of its address, else the best one that the browser accepts."""
     if wanted in LANGUAGES:
         return wanted
-    ranked: list[tuple[float, int, str]] = []
-    for position, part in enumerate((accepted or "")[:500].split(",")):
-        name, _, quality = part.partition(";")
-        language = name.strip().lower().partition("-")[0]
-        if language in LANGUAGES:
-            ranked.append((-_quality(quality), position, language))
-    return min(ranked)[2] if ranked else LANGUAGES[0]
-
-
-def _quality(parameter: str) -> float:
-    try:
-        return float(parameter.strip().removeprefix("q="))
-    except ValueError:
-        return 1.0
+    short = (name.lower().partition("-")[0] for name in languages_in(accepted or ""))
+    return next((name for name in short if name in LANGUAGES), LANGUAGES[0])
 
 
 def _offset(at: datetime) -> timedelta:
