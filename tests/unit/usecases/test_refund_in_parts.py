@@ -23,6 +23,7 @@ from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase
 from ledger.domain.refunds import outstanding_minor, returned_minor, share_of_items, split_over_sources
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys
+from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -41,6 +42,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost, world
+from tools.testing.ledgers import SELLER
 from tools.testing.unguarded import decide_case
 from tools.verify import check
 
@@ -312,3 +314,24 @@ def test_the_items_of_a_part_add_up_to_it() -> None:
         assert sum(item.amount_minor for item in share_of_items(items, part_minor, 999)) == part_minor
     assert share_of_items(items, 999, 999) == items
     assert share_of_items(items, 1, 999) == (replace(items[2], amount_minor=1),), "an item of nothing is none"
+
+
+@pytest.mark.parametrize(("money_minor", "parts"), [(2000, 2), (700, 1)])
+def test_the_documents_of_a_refund_name_the_case_that_approved_it(
+    store: FakeStore, provider: FakeProvider, money_minor: int, parts: int
+) -> None:
+    """Sent whole or in parts, and taken back when it fails. What was refunded at the provider has no case."""
+    case = approve(store, money_minor)
+    send(store, provider, case)
+    documents = []
+    for end in (RefundState.SUCCEEDED, RefundState.FAILED):
+        for position in range(parts):
+            reports(store, provider, position, end)
+        documents += issue_credit_notes(IN, SELLER, store, now=at(100))
+    assert [(one.kind, one.case_id) for one in documents] == [
+        *[("credit", case.case_id)] * parts,
+        *[("correction", case.case_id)] * parts,
+    ]
+    record_events(store, event_of(refund(100, refund_id="re_elsewhere", minute=95), names=(IN,)))
+    (elsewhere,) = issue_credit_notes(IN, SELLER, store, now=at(110))
+    assert elsewhere.case_id is None
