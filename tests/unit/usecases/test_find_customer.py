@@ -98,3 +98,16 @@ def test_a_customer_who_bought_for_another_account_too_has_no_page_here() -> Non
     )
     assert find_customer(ADA, None, store) == BillingCustomer("paddle:ctm_own")
     assert find_customer(EVE, None, store) is None
+
+
+@pytest.mark.parametrize("status", [one for one in SubscriptionStatus if one is not SubscriptionStatus.ENDED])
+def test_a_subscription_that_has_ended_comes_last_although_its_end_is_the_latest_news(
+    status: SubscriptionStatus,
+) -> None:
+    """Who changed to another plan manages the one that is left. Of several that are, the one with the latest news."""
+    store = store_of(
+        subscribes("stripe:sub_1", "stripe:c_1", status, at(0)),
+        subscribes("stripe:sub_2", "stripe:c_2", status, at(1)),
+        subscribes("stripe:sub_3", "stripe:c_3", SubscriptionStatus.ENDED, at(2)),
+    )
+    assert find_customer(ADA, None, store) == BillingCustomer("stripe:c_2", ("stripe:sub_2",))
