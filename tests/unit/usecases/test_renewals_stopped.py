@@ -305,3 +305,14 @@ def test_a_request_for_another_reason_ends_no_renewals_before_it_is_approved() -
     assert case.decision
     assert case.decision.ends_subscription
     assert stops(store) == []
+
+
+@pytest.mark.parametrize("status", list(SubscriptionStatus))
+def test_who_withdrew_is_charged_no_more_and_what_has_ended_is_left_alone(status: SubscriptionStatus) -> None:
+    """A provider refuses to stop what has ended: its stop would stay in the list for ever."""
+    store, _ = withdrawn(1000)
+    record_events(store, known_as(status))
+    provider = FakeProvider()
+    has_ended = status is SubscriptionStatus.ENDED
+    assert carry_out(store, provider) == [StopResult.NOT_NEEDED if has_ended else StopResult.STOPPED]
+    assert (stops(store), len(provider.calls)) == ([], 0 if has_ended else 1)
