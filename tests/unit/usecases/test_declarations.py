@@ -1,5 +1,6 @@
 """Withdrawals and cancellations without a login: nobody fails, and nobody ends a stranger's contract."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
@@ -104,19 +105,26 @@ def _sell(store: FakeStore) -> None:
     _add_subscription(store)
 
 
-def _add_subscription(store: FakeStore) -> None:
+def _add_subscription(
+    store: FakeStore,
+    *,
+    minute: float = 0,
+    status: SubscriptionStatus = SubscriptionStatus.ACTIVE,
+    cancel_at: datetime | None = None,
+) -> None:
     running = Subscription(
         subscription_id=SUBSCRIPTION,
-        status=SubscriptionStatus.ACTIVE,
-        at=NOON,
-        cause="stripe:evt_sub",
+        status=status,
+        at=at(minute),
+        cause=f"stripe:evt_sub_{minute}",
         period_end=NOON + 30 * DAY,
+        cancel_at=cancel_at,
     )
     event = Event(
         provider="stripe",
-        event_id="evt_sub",
+        event_id=f"evt_sub_{minute}",
         event_type="customer.subscription.updated",
-        at=NOON,
+        at=at(minute),
         owner=Owner(account_id=ADA, customer_id="stripe:cus_1"),
         subscription=running,
     )
@@ -804,6 +812,30 @@ def test_the_end_of_a_cancelled_plan_is_mailed_to_the_address_on_file_alone(stor
     assert name in message.text
 
 
+@pytest.mark.parametrize(
+    ("status", "cancel_at", "day"),
+    [
+        (SubscriptionStatus.ACTIVE, NOON + 30 * DAY, 1),
+        (SubscriptionStatus.ACTIVE, NOON + 10 * DAY, 11),
+        (SubscriptionStatus.ACTIVE, None, 1),
+        (SubscriptionStatus.TRIALING, NOON + 3 * DAY, 4),
+    ],
+    ids=["with its period", "within its period", "not reported yet", "with its trial"],
+)
+def test_the_end_that_is_mailed_is_the_one_that_the_provider_has_reported(
+    store: FakeStore, status: SubscriptionStatus, cancel_at: datetime | None, day: int
+) -> None:
+    """Renewals stop then, whatever period was paid. Until it is reported, the end of the period is what is known."""
+    contact = Contact(account_id=ADA, email="ada@example.org", language="en", noted_at=NOON)
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    cancelled(store)
+    _add_subscription(store, minute=70, status=status, cancel_at=cancel_at)
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.CANCELLATION_CONFIRMED)
+    told = " ".join(write_mail(intent, desk(store)).text.split())
+    month = "December" if day == 1 else "November"
+    assert re.findall(r"\d+ \w+ 2026", told) == [f"{day} {month} 2026"]
+
+
 def test_the_end_of_a_plan_that_the_account_does_not_know_is_left_open(store: FakeStore) -> None:
     """Its provider may report it later: the cancellation is confirmed all the same."""
     contact = Contact(account_id=ADA, email="ada@example.org", language="en", noted_at=NOON)
@@ -853,6 +885,23 @@ def test_a_resellers_withdrawal_is_listed_until_it_is_passed_on() -> None:
     assert record_forwarding(name, "sue", store, why="By mail.", now=at(101)) == first
     assert [*store.declarations(DeclarationState.EXECUTED)] == []
     assert acts(store, name) == [(AuditAction.FORWARD, "sam", "By mail.", at(100))]
+
+
+@pytest.mark.parametrize(("named", "is_reseller"), [(PI, False), (PaymentId("paddle:txn_1234"), True)])
+@pytest.mark.parametrize("contract", ["the one of Tuesday", "two: ord_1234 and txn_1234"])
+def test_a_withdrawal_for_which_a_person_names_the_contract_is_passed_on_to_who_sold_it(
+    contract: str, named: PaymentId, *, is_reseller: bool
+) -> None:
+    """As one whose contract was found. What we sold is passed on to nobody."""
+    _sell(store := FakeStore())
+    record_events(store, paid(payment(PaymentId("paddle:txn_1234"), minute=3)))
+    name = submitted(store, replace(WITHDRAWAL, contract=contract))
+    assert followed(store, name).state is DeclarationState.IN_REVIEW
+    settled = carry_out(name, NamedContract(account_id=ADA, payment_id=named), "sam", store, why="x", now=at(80))
+    assert (bool(settled.reseller), settled.is_to_be_forwarded) == (is_reseller, is_reseller)
+    followed(store, name)
+    record_acknowledgement(name, store, at=at(99))
+    assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name] * is_reseller
 
 
 # ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
