@@ -7,8 +7,10 @@ import pytest
 from ledger.domain.contacts import Contact
 from ledger.domain.declarations import DeclarationKind, DeclarationState, ReviewCause, Submission
 from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailKind
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.usecases.declarations.follow import follow, unacknowledged_since
@@ -16,9 +18,23 @@ from ledger.usecases.declarations.request_review import MOST_WRITTEN, read_revie
 from ledger.usecases.declarations.review import carry_out, close
 from ledger.usecases.holds import place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.refund_cases.follow_refunds import follow as follow_refunds
 from ledger.usecases.write_mails import write_mail
 from tests.unit.usecases.test_sending_mails import desk
-from tools.testing.builders import ADA, LATER, POLICY, at, ordered, paid, record_events, refund_claim, request_refund
+from tools.testing.builders import (
+    ADA,
+    LATER,
+    PI,
+    POLICY,
+    at,
+    event_of,
+    ordered,
+    paid,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore, world
 from tools.testing.unguarded import decide_case
 from tools.verify import check
@@ -111,6 +127,29 @@ def test_a_declined_request_is_reviewed_too(store: FakeStore) -> None:
         request_review(AccountId("acct_eve"), of_case, store, now=at(74))
     with pytest.raises(NotFound):
         read_review(AccountId("acct_eve"), review.declaration_id, store)
+    assert not [one for one in check(world(store)) if one.broken]
+
+
+def test_each_decline_of_a_case_has_a_review_of_its_own() -> None:
+    """The answer to the first stands. The decline was overturned, its refund failed, and a person declined anew."""
+    store = FakeStore()
+    record_events(store, paid(ordered(store, country="US")), now=at(1))
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    of_case = replace(SUSPENSION, contract=case.case_id)
+    first = close(request_review(ADA, of_case, store, now=at(61)).declaration_id, "No.", "sam", store, now=at(62))
+    yes = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Yes.",), clause="2", money_minor=500)
+    approved = decide_case(case.case_id, yes, "sam", store, POLICY, now=at(63), may_overturn=True)
+    with pytest.raises(RequestRefused, match="no declined request"):
+        request_review(ADA, of_case, store, now=at(64))
+    failed = replace(refund(state=RefundState.FAILED, minute=64), tag=approved.tag)
+    record_events(store, event_of(failed), now=at(64))
+    follow_refunds(PI, store, now=at(65))
+    no = replace(yes, outcome=DecisionOutcome.DECLINE, money_minor=0)
+    decide_case(case.case_id, no, "sam", store, POLICY, now=at(66))
+    second = request_review(ADA, of_case, store, now=at(67))
+    assert (second.state, second.declaration_id != first.declaration_id) == (DeclarationState.IN_REVIEW, True)
+    assert request_review(ADA, of_case, store, now=at(68)).declaration_id == second.declaration_id
+    assert read_review(ADA, first.declaration_id, store) == first
     assert not [one for one in check(world(store)) if one.broken]
 
 
