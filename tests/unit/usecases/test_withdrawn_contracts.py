@@ -327,3 +327,23 @@ def test_a_pack_that_was_charged_twice_is_withdrawn_from_as_a_whole() -> None:
     case = withdraw(store, minute=60)
     others = rest(store, minute=70)
     assert money([case, *others]) == {PI: 2000, SECOND: 2000}
+
+
+@pytest.mark.parametrize(
+    ("card_minor", "outcome", "money_minor"),
+    [
+        (2000, DecisionOutcome.APPROVE, 2000),
+        (500, DecisionOutcome.REVIEW, 500),
+        (0, DecisionOutcome.REVIEW, 0),
+    ],
+    ids=["card", "in part", "balance"],
+)
+def test_a_payment_out_of_the_balance_is_reached_by_the_withdrawal_too(
+    card_minor: int, outcome: DecisionOutcome, money_minor: int
+) -> None:
+    """Nothing of it can go back to a card. That is no reason to forget it: a person decides how it is paid back."""
+    store = subscribed(None, renewal(SECOND, MONTH, card_minor=card_minor))
+    withdraw(store)
+    (other,) = rest(store)
+    assert other.decision
+    assert (other.payment_id, other.decision.outcome, other.decision.money_minor) == (SECOND, outcome, money_minor)
