@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import (
     REPAID_WITHIN,
     WITHDRAWAL_RULE,
@@ -13,9 +14,11 @@ from ledger.domain.refund_cases import (
     DecisionOutcome,
     RefundCase,
     RefundReason,
+    SubmittedEvidence,
+    mismatches,
 )
 from ledger.policy.rules import RULES
-from tools.testing.builders import ADA, PI, at
+from tools.testing.builders import ADA, CH, PI, at, payment
 
 OPENED_AT, CONFIRMED_AT = at(0), at(60)
 CASE = RefundCase(
@@ -74,3 +77,17 @@ def test_a_withdrawal_is_what_was_declared_so_or_is_due_by_law(case: RefundCase,
 def test_the_rule_of_withdrawal_has_this_name() -> None:
     """Else no request would be due by law."""
     assert WITHDRAWAL_RULE in {rule.__name__ for rule in RULES}
+
+
+SESSION = PaymentId("stripe:cs_1")
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_known"),
+    [*((one, True) for one in ("INV-1", "pi_1", "ch_1", "cs_1")), ("ch_2", False), ("INV-10", False)],
+)
+def test_a_reference_is_whatever_the_customer_may_have_read_of_the_payment(reference: str, *, is_known: bool) -> None:
+    """The invoice's number, or any id of the payment: a receipt has the charge, an address bar the session."""
+    paid = replace(payment(PI), invoice_number="INV-1")
+    found = mismatches(SubmittedEvidence(reference=reference), paid, (PI, CH, SESSION), None)
+    assert [one.key for one in found] == ([] if is_known else ["mismatch.reference"])
