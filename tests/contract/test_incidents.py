@@ -16,10 +16,11 @@ from ledger.domain.errors import (
     SecondPersonNeeded,
     StoreUnavailable,
 )
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.incidents import Incident, IncidentState, LeftOut
 from ledger.domain.mails import MailKind
 from ledger.domain.proposals import ProposalState, SupportLimit
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
@@ -28,14 +29,24 @@ from ledger.usecases.authority import Authority
 from ledger.usecases.holds import place_hold
 from ledger.usecases.incidents import find_runs as finding
 from ledger.usecases.incidents.begin import IncidentRequest, read_incident
-from ledger.usecases.incidents.find_runs import Preview, preview
+from ledger.usecases.incidents.find_runs import Preview, cases_beside, preview
 from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE
 from ledger.usecases.index_names import index_failed_run
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.usage import draw_credits, fail_run
-from tools.testing.builders import ADA, POLICY, at, paid, payment, record_events
+from tools.testing.builders import (
+    ADA,
+    POLICY,
+    at,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore, Trouble, world
 from tools.testing.races import assert_sound, at_once, retrying
-from tools.testing.unguarded import begin_incident, confirm_proposal, lift_hold, replace_runs
+from tools.testing.unguarded import begin_incident, confirm_proposal, decide_case, lift_hold, replace_runs
 from tools.verify import check
 
 BEN, EVE = AccountId("acct_ben"), AccountId("acct_eve")
@@ -376,3 +387,19 @@ class LosesAnswers(FakeStore):
         if self.left == -1:
             self.troubles = [Trouble.LOST]
         return super().commit(commit)
+
+
+@pytest.mark.parametrize("reason", [RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE])
+def test_credits_that_a_case_gave_since_stand_beside_it_whenever_and_why_the_case_was_opened(
+    any_store: Store, reason: RefundReason
+) -> None:
+    """When the credits were given decides: a case that waited from before may be about the same failures."""
+    with_account(any_store)
+    claim = refund_claim(reason, payment_id=PaymentId(f"stripe:pi_{ADA}"))
+    case = request_refund(any_store, claim, minute=5)
+    is_technical = reason is RefundReason.TECHNICAL_PROBLEM
+    assert bool(cases_beside(ADA, SINCE, any_store)) is is_technical
+    given = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Sorry.",), clause="6", credits=40)
+    decide_case(case.case_id, given, "sam", any_store, POLICY, now=at(40))
+    assert [one.case_id for one in cases_beside(ADA, SINCE, any_store)] == [case.case_id]
+    assert cases_beside(ADA, at(41), any_store) == []
