@@ -2,15 +2,20 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from ledger.api.gateway_event import MAX_BODY_BYTES
 from ledger.api.pages.forms import MOST
-from ledger.domain.declarations import Declaration, DeclarationState
+from ledger.api.pages.texts import words_of
+from ledger.domain.declarations import BY_LINK, BY_SILENCE, Declaration, DeclarationState
 from ledger.domain.errors import StoreUnavailable
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import declaration_key
 from ledger.usecases.declarations.answer import issue_links
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow
@@ -209,6 +214,37 @@ def test_a_link_shows_what_it_is_about_and_its_button_acts(
     assert read_declaration(name, world.services.store).state is state
     assert send(sent.attributes["action"], fields).text == done.text
     assert not read(NOBODY.get(f"/declarations/{name}/{link}", query={"token": token}).text).all("form")
+
+
+MATCHED, APPROVED, EXECUTED = DeclarationState.MATCHED, DeclarationState.APPROVED, DeclarationState.EXECUTED
+IN_REVIEW, CLOSED = DeclarationState.IN_REVIEW, DeclarationState.CLOSED
+BEGUN: dict[str, Any] = {"begun_at": datetime(2026, 11, 2, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("link", "state", "changes", "told"),
+    [
+        *(("approval", state, {}, "approval_done") for state in (MATCHED, APPROVED, EXECUTED)),
+        *(("approval", state, {}, "decided") for state in (IN_REVIEW, CLOSED)),
+        *(("objection", state, {}, "objection_done") for state in (MATCHED, IN_REVIEW, CLOSED)),
+        *(("objection", APPROVED, {"approved_by": by}, "objection_done") for by in (BY_LINK, BY_SILENCE)),
+        *(("objection", APPROVED, {"approved_by": by, **BEGUN}, "late") for by in (BY_LINK, BY_SILENCE)),
+        ("objection", APPROVED, {"approved_by": "sam"}, "late"),
+        *(("objection", EXECUTED, {"approved_by": by, **BEGUN}, "late") for by in (BY_LINK, BY_SILENCE, "sam")),
+    ],
+)
+def test_a_links_page_says_what_its_button_has_done_in_each_state(
+    world: World, link: str, state: DeclarationState, changes: dict[str, Any], told: str
+) -> None:
+    """Who objects to what is carried out already must not read that nothing is changed."""
+    name, store = linked(world), world.services.store
+    matched = read_declaration(name, store)
+    moved = replace(matched, state=state, **changes)
+    assert store.commit(Commit(documents=(DocumentChange(declaration_key(name), moved, matched.version),))) is None
+    page = send(f"/declarations/{name}/{link}", {"token": {"approval": "yes", "objection": "no"}[link]})
+    assert page.status == 200
+    assert words_of("en")(f"answer.{told}_title") in html.unescape(page.text)
+    assert words_of("en")(f"answer.{told}") in html.unescape(page.text)
 
 
 @pytest.mark.parametrize("link", ["approval", "objection"])
