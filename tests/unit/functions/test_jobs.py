@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
+from ledger.domain.subscriptions import SubscriptionState
 from ledger.job import JobWatch
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.gateway import RefundToSend, SentRefund
@@ -190,6 +192,26 @@ def lost(services: Runtime, number: int, provider: str = "stripe") -> RenewalSto
     fact = dispute(DisputeState.LOST, dispute_id=f"dp_{provider}_{number}")
     record_events(services.store, event_of(fact, names=(name,)), now=at(number))
     return next(stop for stop in services.store.renewal_stops() if stop.payment_id == name)
+
+
+def test_each_list_of_each_provider_has_a_worker_of_its_own(services: Runtime) -> None:
+    """A provider that does not respond holds up neither the other one nor its own other list."""
+    meeting = Barrier(4, timeout=20)
+
+    class Slow(FakeProvider):
+        def send_refund(self, refund: RefundToSend) -> SentRefund:
+            meeting.wait()
+            return super().send_refund(refund)
+
+        def stop_renewals(self, subscription_id: str) -> SubscriptionState:
+            meeting.wait()
+            return super().stop_renewals(subscription_id)
+
+    for number, (provider, own_id) in enumerate({"stripe": "stripe:pi_1", "paddle": "paddle:txn_1"}.items()):
+        services._gateways[provider] = ("", Slow())  # noqa: SLF001
+        approved(services, own_id, 60 + number)
+        lost(services, 10 + number, provider)
+    assert run("send_refunds") == {"outcomes": {"sent": 2, "stopped": 2}}
 
 
 def test_the_schedule_stops_renewals_and_one_that_goes_on_delays_nothing(

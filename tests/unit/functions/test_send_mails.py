@@ -4,6 +4,7 @@ import importlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event
 
 import pytest
 
@@ -11,11 +12,12 @@ from functions.send_mails.app import CONFIRM_ORDERS, REMIND
 from ledger.domain.domain_events import MailListed, OrderPaid, RefundIntentListed
 from ledger.domain.errors import MailUnavailable, StoreUnavailable
 from ledger.domain.ids import PaymentId
-from ledger.domain.mails import MailKind
+from ledger.domain.mails import RECEIPTS, MailKind, mail_id_of
 from ledger.ports.commit import Commit
 from ledger.ports.documents import mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.list_mails import list_mail
+from ledger.usecases.send_mails import MailResult
 from tests.contract.test_orders_terms import Shop
 from tests.unit.functions.test_jobs import Context, metrics, run
 from tests.unit.test_ses import BOUNCED, event
@@ -112,6 +114,24 @@ def test_a_mail_that_can_not_be_written_holds_up_no_other(
     output = capsys.readouterr().out
     assert metrics(output, "OldestItemAge") == [3600]
     assert sum(metrics(output, "FailedItems")) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(RECEIPTS))
+def test_mails_that_take_long_hold_up_no_receipt(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch, kind: MailKind
+) -> None:
+    """The law wants a receipt at once. However many older mails wait, a worker is left for it."""
+    others = [list_mail(MailKind.CASE_UPDATE, f"case_{number}/1", ADA, NOON) for number in range(20)]
+    services.store.commit(Commit(documents=(*others, list_mail(kind, "a", ADA, NOON + timedelta(minutes=1)))))
+    receipt, is_sent = mail_id_of(kind, "a"), Event()
+
+    def send(mail_id: str, *_: object, **__: object) -> MailResult:
+        if mail_id == receipt:
+            is_sent.set()
+        return MailResult.SENT if is_sent.wait(20) else MailResult.UNCLEAR
+
+    monkeypatch.setattr("functions.send_mails.app.send_mail", send)
+    assert run("send_mails") == {"outcomes": {"sent": 21}}
 
 
 def test_a_mail_service_that_is_down_is_noticed(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
