@@ -10,7 +10,7 @@ import pytest
 
 from ledger.domain.errors import InvalidRequest, NotFound, StoreUnavailable
 from ledger.domain.facts import DisputeState
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome
@@ -32,6 +32,7 @@ from tools.testing.builders import (
     ADA,
     PI,
     POLICY,
+    RENEWED,
     at,
     dispute,
     event_of,
@@ -324,6 +325,16 @@ def test_an_account_is_explained_with_the_orders_that_it_paid(any_store: Store) 
     record_events(any_store, paid(ordered(any_store)))
     (line,) = [one for one in explain_chain(ADA, searched(any_store), now=at(200)).lines if one.kind == "order"]
     assert "order ord_1: pack_1000 for 20.00 USD" in line.words
+
+
+def test_the_order_of_another_account_explains_nothing_whatever_a_payment_names(any_store: Store) -> None:
+    """A renewal's order is what its metadata says, which nothing has proven."""
+    record_events(any_store, paid(ordered(any_store)))
+    renewal = replace(RENEWED, account_id=BOB, order_id=OrderId("ord_1"))
+    record_events(any_store, paid(renewal, customer="cus_bob"))
+    for account_id, orders in ((BOB, 0), (ADA, 1)):
+        lines = explain_chain(account_id, searched(any_store), now=at(200)).lines
+        assert [one.kind for one in lines].count("order") == orders
 
 
 def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:

@@ -123,8 +123,10 @@ def _history(account_id: AccountId, store: Store, text: str | None, unowned: Ite
     stored = store.read(Keys(accounts=frozenset({account_id}), fulfilment_keys=orders))
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
     more = [line for purchase in purchases for line in purchase_lines(purchase)]
-    # The store returns them in no order.
-    more += [order_line(key.terms, key.payment_ids) for _, key in sorted(stored.fulfilment_keys.items()) if key.terms]
+    # The store returns them in no order. A renewal names an order that nothing has proven: it may be another account's.
+    keys = (key for _, key in sorted(stored.fulfilment_keys.items()))
+    own = (key for key in keys if key.terms and key.terms.account_id == account_id)
+    more += [order_line(key.terms, key.payment_ids) for key in own if key.terms]
     more += map(subscription_line, account.subscriptions.values())
     if lines:
         failed_runs = store.failed_runs(account_id, min(one.line.at for one in lines))
