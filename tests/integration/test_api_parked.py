@@ -157,7 +157,7 @@ def test_the_job_settles_what_was_muted(parked: World) -> None:
 
 @pytest.mark.parametrize("provider", ["paddle", "of_tomorrow"])
 def test_what_this_release_can_not_read_stays_parked_whoever_tries(parked: World, provider: str) -> None:
-    """Its body, or its provider: of an older or a newer release. Each route answers, and the job goes on with the rest."""
+    """Its body, or its provider: of an older or a newer release. Each route answers, and the job goes on."""
     known = next(one for one in parked.services.store.parked_receipts() if one.event_id == "evt_0")
     unreadable = replace(known, provider=provider, customer_id="ctm_9", event_id="evt_9", body=b'{"event_id": "evt_9"}')
     assert parked.services.store.commit(Commit(receipt=unreadable)) is None

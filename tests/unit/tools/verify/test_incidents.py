@@ -68,6 +68,13 @@ def with_lot(whole: World, **changes: object) -> str:
     return of_ada(whole)
 
 
+def with_lot_beside(whole: World, number: int) -> None:
+    """She has a lot that her share does not count: another rule names it."""
+    known = share(whole)
+    more = replace(whole.closed_lots[ADA, known.lot_id(1)], lot_id=known.lot_id(number))
+    whole.closed_lots[ADA, more.lot_id] = more
+
+
 def unknown(whole: World) -> str:
     """The incident itself is gone."""
     incident_id = done(whole).incident_id
@@ -138,6 +145,8 @@ _EACH: list[tuple[Rule, Fault]] = [
     (replaced_once, Fault("a run of no share", "made_good", by_another, ("{}",))),
     (replaced_once, Fault("a lot with more credits", "made_good", lambda w: with_lot(w, granted=6), ("{}",))),
     (replaced_once, Fault("a lot that expires", "made_good", lambda w: with_lot(w, expires_at=LATER), ("{}",))),
+    (replaced_once, Fault("a lot before hers", "made_good", lambda w: with_lot_beside(w, 0))),
+    (replaced_once, Fault("a lot behind hers", "made_good", lambda w: with_lot_beside(w, 2))),
     (carried_out, Fault("more accounts", "made_good", lambda w: with_incident(w, accounts=2), ("{}",))),
     (carried_out, Fault("more runs", "made_good", lambda w: with_incident(w, runs=2), ("{}",))),
     (carried_out, Fault("more credits", "made_good", lambda w: with_incident(w, given=4), ("{}",))),
