@@ -162,6 +162,8 @@ def test_facts_that_wait_for_their_payment_are_listed_until_it_is_received(any_s
     record_events(any_store, event_of(dispute(minute=20), names=(PI,)))
     assert list(any_store.waiting_payments(at(10))) == [WaitingPayment(PI, at(10))]
     assert list(any_store.waiting_payments(at(9))) == []
+    assert list(any_store.waiting_payments(LATER, at(10))) == [WaitingPayment(PI, at(10))]
+    assert list(any_store.waiting_payments(LATER, at(11))) == [], "what has waited for longer raises no alarm"
     record_events(any_store, paid())
     assert list(any_store.waiting_payments(LATER)) == []
 
