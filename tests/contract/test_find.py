@@ -1,6 +1,5 @@
 """Find, on every engine: the index's rows in any order, what they lead to, and what is found by its own key."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta, timezone
@@ -10,11 +9,9 @@ import pytest
 
 from ledger.domain.contacts import Contact
 from ledger.domain.errors import InvalidRequest
-from ledger.domain.events import Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import hash_of_address
-from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
@@ -24,15 +21,13 @@ from ledger.providers.registry import names_of_parked
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.found import Found, FoundKind, GoTo
 from ledger.usecases.incidents.begin import IncidentRequest
-from ledger.usecases.index_names import index_contact, index_failed_run, index_parked, index_purchases
-from ledger.usecases.record_event import record_event
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
 from tools.testing.builders import (
     ADA,
     CH,
     IN,
-    LATER,
     NOON,
     PI,
     at,
@@ -340,23 +335,3 @@ def test_a_search_costs_no_more_of_a_customer_with_many_receipts(new_store: Call
 def test_what_names_nothing_finds_nothing(any_store: Store, text: str) -> None:
     """Whatever is typed in."""
     assert found(text, any_store) == []
-
-
-def test_a_parked_event_is_found_on_the_day_of_the_charge_however_late_it_came(any_store: Store) -> None:
-    """A customer names the day on the bank's statement. A provider may deliver an event days after it happened."""
-    invoice = {"id": "in_9", "object": "invoice", "total": 4900, "currency": "eur"}
-    content = {
-        "id": "evt_9",
-        "object": "event",
-        "type": "invoice.paid",
-        "created": 1793534400,
-        "data": {"object": invoice},
-    }
-    reason = NotBookable(ParkReason.NO_ACCOUNT, "no customer")
-    event = replace(event_of(names=(PaymentId("stripe:in_9"),)), event_id="evt_9", not_bookable=reason)
-    event = replace(event, event_type="invoice.paid", owner=Owner(customer_id="stripe:cus_9"))
-    record_event(event, any_store, body=json.dumps(content).encode(), body_sha256="0" * 64, now=LATER)
-    index_parked(("stripe:cus_9", "evt_9"), names_of_parked, lambda: KEY, any_store)
-    for moment, ids in ((event.at, ["stripe:evt_9"]), (LATER, [])):
-        page = find_payments(moment.date(), 4900, "EUR", searched(any_store), limit=3)
-        assert [(one.found_id, one.at) for one in page.items] == [(name, event.at) for name in ids]
