@@ -70,6 +70,23 @@ def test_a_refund_that_has_ended_is_followed_for_ninety_days(days: int, is_follo
     assert [one.case_id for one in followed] == ([case.case_id] if is_followed else [])
 
 
+def test_many_refunds_under_way_delay_none_that_has_ended() -> None:
+    """They have their turn in each round. One that the bank sent back has it once a day: it must not miss that."""
+    store, provider = FakeStore(), FakeProvider()
+    names = [PI, *(PaymentId(f"stripe:pi_{number}") for number in range(10, 15))]
+    for name in names:
+        record_events(store, paid(payment(name)))
+        case = request_refund(store, refund_claim(payment_id=name, key=name))
+        decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70), key=None)
+    ended = next(case for case in store.cases_of(ADA, 50).items if case.payment_id == PI)
+    send_refund(ended.tag, store, lambda _: provider, clock=lambda: at(80))
+    record_events(store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
+    follow(PI, store, now=at(90))
+    record_events(store, event_of(provider.move_refund_to(RefundState.FAILED), names=(PI,)))
+    now = hour_of(keys.document_key(case_key(ADA, ended.case_id)), at(90))
+    assert [one.case_id for one in follow_all(store, watch=Limited(2), now=now)] == [ended.case_id]
+
+
 def test_each_case_that_is_replaced_gives_its_credits() -> None:
     """Two cases of one account are two grants of goodwill."""
     store = FakeStore()
