@@ -82,11 +82,11 @@ drift: .venv/.installed ## Hold our verdicts on the providers' words against the
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check unit test lint format validate build runtime clients engines lock events openapi clean
-check: lint validate runtime clients proof test ## All of CI
+.PHONY: check unit test ministack lint format validate build runtime clients engines lock events openapi clean
+check: lint validate runtime clients ministack proof test ## All of CI
 
 # Workers and commands that are started a hundred times keep what was compiled, wherever that is switched off.
-unit test proof mutants clients: export PYTHONDONTWRITEBYTECODE :=
+unit test ministack proof mutants clients: export PYTHONDONTWRITEBYTECODE :=
 
 unit: .venv/.installed ## The tests of the core: no engine, no network
 	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
@@ -94,6 +94,9 @@ unit: .venv/.installed ## The tests of the core: no engine, no network
 # Half of their time is waiting for engines, browsers and processes: on two cores four workers take half as long as two.
 test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests of the product; those of the proof are `make proof`'s
 	@$(PYTHON) -m pytest -n 4 --dist worksteal --ignore tests/proof $(ARGS)
+
+ministack: .venv/.installed .venv-ministack/.installed ## The contract of the store over MiniStack, on which local runs are
+	@$(PYTHON) -m pytest -m ministack tests/contract $(ARGS)
 
 lint: .venv/.installed ## Format, lint, types, import arrows
 	@.venv/bin/ruff format --check --quiet .

@@ -253,11 +253,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "PATIENCE_S", 60.0)
 
 
-@pytest.fixture(params=["fake", pytest.param("moto", marks=pytest.mark.moto), "ministack", "dynamodb-local"])
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("moto", marks=pytest.mark.moto),
+        pytest.param("ministack", marks=pytest.mark.ministack),
+        "dynamodb-local",
+    ]
+)
 def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Each store that keeps the port's promise: the same tests run over all of them.
 
-    Over moto for the mutants alone, which ask no engine: `make test` has the real ones.
+    `make test` asks the fake and AWS's own engine. Over moto they are for the mutants alone, which ask no engine.
     """
     request.getfixturevalue("patient")
     match request.param:

@@ -50,7 +50,13 @@ ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""
 
 
-@pytest.fixture(params=[pytest.param("moto", marks=pytest.mark.moto), "ministack", "dynamodb-local"])
+@pytest.fixture(
+    params=[
+        pytest.param("moto", marks=pytest.mark.moto),
+        pytest.param("ministack", marks=pytest.mark.ministack),
+        "dynamodb-local",
+    ]
+)
 def store(request: pytest.FixtureRequest) -> Iterator[DynamoDBStore]:
     """A store on moto, which a mutant is tried against, and on real engines."""
     if request.param == "moto":
