@@ -223,14 +223,15 @@ def put_items(store: Store, items: list[dict[str, Any]]) -> None:
 
 def place_orders_of_stories(store: Store) -> None:
     """Store the orders of all stories in a table of moto that is empty: placed once in this process, copied then."""
-    if _ORDERED:
-        put_items(store, _ORDERED)
+    if keys.SHARDS in _ORDERED:
+        put_items(store, _ORDERED[keys.SHARDS])
     else:
         place_orders_of((one for story in stories() for one in story.notifications), store)
-        _ORDERED.extend(store.scan())  # type: ignore[attr-defined]
+        _ORDERED[keys.SHARDS] = list(store.scan())  # type: ignore[attr-defined]
 
 
-_ORDERED: list[dict[str, Any]] = []
+_ORDERED: dict[int, list[dict[str, Any]]] = {}
+"""The items of the orders, by the number of shards over which they are spread."""
 
 
 def table_content(table: str) -> list[str]:
@@ -240,8 +241,14 @@ def table_content(table: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def few_shards() -> Iterator[None]:
-    """Indexes of three shards instead of 24, for tests that play many sweeps: each sweep asks every shard."""
+def few_shards(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Indexes of three shards instead of 24: each sweep and each list asks every shard.
+
+    A module that counts calls has all, and is marked `all_shards`.
+    """
+    if request.node.get_closest_marker("all_shards"):
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "SHARDS", 3)
         yield

@@ -116,6 +116,7 @@ from tools.testing.unguarded import (
     replace_runs,
 )
 
+pytestmark = pytest.mark.all_shards
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access-patterns.md"
 SUBSCRIPTION = "stripe:sub_1"
 RENEWAL = replace(RENEWED, subscription_id=SUBSCRIPTION)

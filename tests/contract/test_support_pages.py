@@ -25,6 +25,7 @@ from ledger.usecases.record_event import record_event
 from tests.conftest import store_at
 from tools.testing.builders import at, event_of, paid, payment, record_events
 
+pytestmark = pytest.mark.all_shards
 SHARDS = 2 * keys.SHARDS
 """Of the list of parked events that need a person: they wait for a deployment, or for facts."""
 

@@ -27,6 +27,11 @@ BOBS_CHARGE = PaymentId("stripe:ch_bob")
 SUBSCRIPTION = "stripe:sub_bob"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _shards(few_shards: None) -> None:
+    """Spread the rows of an index over few shards: moto looks through the whole table for each."""
+
+
 @dataclass
 class World:
     """What a test of the API stands on."""

@@ -95,11 +95,8 @@ def balance(services: Runtime, account: str) -> int:
     return found.balance if found else 0
 
 
-def test_many_events_of_an_unknown_price_are_tried_once_and_cost_no_write(
-    services: Runtime, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_events_of_an_unknown_price_are_tried_once_and_cost_no_write(services: Runtime, calls: Calls) -> None:
     """The first round writes only its progress. Later rounds write nothing, and read neither bodies nor receipts."""
-    monkeypatch.setattr(keys, "SHARDS", 3)  # moto looks through the whole table for each shard
     for number in range(101):
         assert receive(services, of_a_price("pri_unknown", number)) == "parked"
     before = receipts(services)
@@ -200,8 +197,9 @@ def test_a_lost_event_is_found_within_a_day_however_old_the_event_is(services: R
     assert balance(services, "acct_quin") == 2000
 
 
-def test_what_waits_for_facts_rests_after_its_first_day(services: Runtime) -> None:
+def test_what_waits_for_facts_rests_after_its_first_day(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried once a day, and no receipt is written."""
+    monkeypatch.setattr(keys, "SHARDS", 24)  # one for each hour
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
     receive(services, story.notifications[3].body, "subscription_renewed")
     release(services, hours=1)

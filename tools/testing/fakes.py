@@ -81,7 +81,7 @@ MAX_ITEM_BYTES = 400 * 1024
 
 def _has_turn(key: keys.Key, turn: int | None) -> bool:
     """Return whether what has this key is listed in this hour of the day. None: in each."""
-    return turn is None or keys.shard_of(key) == turn
+    return turn is None or keys.shard_of(key) == turn % keys.SHARDS
 
 
 def _check_limits(commit: Commit) -> None:
