@@ -64,8 +64,8 @@ proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engine
 		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(if $(KEEP),--keep) $(JSON)
 
 .PHONY: mutants
-mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=…] [MODULE=…] [GUARDS=1] [OWN=1] [KINDS=1] [SAMPLE=n] [SEED=…] [FORMAT=json]
-	@$(PYTHON) -m proof.mutants $(if $(LAYER),--layer $(LAYER)) $(if $(MODULE),--module $(MODULE)) $(if $(GUARDS),--guards) $(if $(OWN),--own) \
+mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=…] [MODULE=…] [GUARDS=1] [FIELDS=1] [OWN=1] [KINDS=1] [SAMPLE=n] [SEED=…] [FORMAT=json]
+	@$(PYTHON) -m proof.mutants $(if $(LAYER),--layer $(LAYER)) $(if $(MODULE),--module $(MODULE)) $(if $(GUARDS),--guards) $(if $(FIELDS),--fields) $(if $(OWN),--own) \
 		$(if $(KINDS),--kinds) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(JSON)
 
 # Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.

@@ -52,7 +52,11 @@ def main() -> int:
     short = {module.removeprefix("ledger."): module for module in modules_of(*LAYERS)}
     parser.add_argument("--layer", action="append", choices=LAYERS, metavar="LAYER", help=", ".join(LAYERS))
     parser.add_argument("--module", action="append", choices=short, metavar="MODULE", help=", ".join(short))
-    parser.add_argument("--guards", action="store_true", help="only the guards of this trade")
+    sorts = parser.add_mutually_exclusive_group()
+    sorts.add_argument(
+        "--guards", dest="sort", action="store_const", const="guard", help="only the guards of this trade"
+    )
+    sorts.add_argument("--fields", dest="sort", action="store_const", const="field", help="only fields read for others")
     parser.add_argument("--own", action="store_true", help="ask only the tests about each module")
     parser.add_argument("--kinds", action="store_true", help="of each kind one that is not explained, drawn")
     parser.add_argument("--sample", type=int, help="only so many, drawn by the seed")
@@ -67,8 +71,8 @@ def main() -> int:
 
     mutants, equal, kept = all_mutants(chosen), Equal.load(), Kept.load()
     stale = equal.stale(mutants)
-    if arguments.guards:
-        mutants = [mutant for mutant in mutants if mutant.is_guard]
+    if arguments.sort:
+        mutants = [mutant for mutant in mutants if mutant.sort == arguments.sort]
     if arguments.kinds:
         mutants = one_of_each_kind([mutant for mutant in mutants if not equal.why(mutant)], arguments.seed)
     if arguments.sample is not None and arguments.sample < len(mutants):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, Literal
 
 from tools.engines import ROOT
 from tools.template import FILE, TEMPLATE_VARIABLE, load
@@ -76,7 +76,7 @@ class TemplateMutant:
     module: str = MODULE
     path: Path = FILE
     function: None = None
-    is_guard: bool = True
+    sort: Literal["guard"] = "guard"
 
     @property
     def where(self) -> str:

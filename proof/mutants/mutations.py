@@ -1,7 +1,7 @@
 """Small wrongs that can be done to a module, one at a time: each a node of its syntax tree that stands for another.
 
 What can't change what the code does is left alone: docstrings, annotations, decorators, and prose, which is any text
-with a space in it. `guards.py` has the wrongs that know this trade.
+with a space in it. `guards.py` has the wrongs that know this trade, `fields.py` the fields that are alike.
 """
 
 import ast
@@ -12,11 +12,15 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Literal
 
+from proof.mutants.fields import other_fields
 from proof.mutants.guards import guards_dropped
 from proof.mutants.places import Around, Place, replaced
 from proof.mutants.planting import OURS, Planted, give
+
+Sort = Literal["syntax", "guard", "field"]
+"""What a wrong is: one of syntax, a guard of this trade that is dropped, or the wrong one of two fields."""
 
 _COMPARED = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -69,7 +73,7 @@ class Mutant:
     place: Place
     instead: ast.AST
     function: tuple[str, str] | None  # the outermost function that has it in its body: file, class and name
-    is_guard: bool  # a guard of this trade is dropped
+    sort: Sort
 
     @property
     def name(self) -> str:
@@ -116,19 +120,28 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
     tree = ast.parse(path.read_text("utf-8"))
     found, seen = [], Counter[tuple[str, str]]()
     for around, place, node in _walk(tree, Around()):
-        guards = list(guards_dropped(node, place, around))
-        for instead in (*_instead_of(node, place), *guards):
+        wrongs: list[tuple[Sort, ast.AST]] = [
+            *(("syntax", instead) for instead in _instead_of(node, place)),
+            *(("guard", instead) for instead in guards_dropped(node, place, around)),
+            *(("field", instead) for instead in _other_fields(node)),
+        ]
+        for sort, instead in wrongs:
             located = ast.copy_location(instead, node)
             if mutation := _said(node, located, place):
                 seen[around.where, mutation] += 1
                 number = seen[around.where, mutation]
                 numbered = mutation if number == 1 else f"{mutation} #{number}"
                 function = (str(path), around.function) if around.function else None
-                is_guard = instead in guards
                 found.append(
-                    Mutant(module, around.where, node.lineno, numbered, path, tree, place, located, function, is_guard)
+                    Mutant(module, around.where, node.lineno, numbered, path, tree, place, located, function, sort)
                 )
     return found
+
+
+def _other_fields(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Load()):
+            yield from (replaced(node, attr=other) for other in other_fields(name))
 
 
 def _walk(node: ast.AST, around: Around) -> Iterator[tuple[Around, Place, Any]]:

@@ -118,6 +118,14 @@ def test_wrongs_are_done_to_all_that_matters_and_to_nothing_else(tmp_path: Path)
     assert not [each for each in found if each.mutation.startswith(("bool", "int", "property"))]
 
 
+def test_a_field_is_read_for_its_neighbours_of_the_same_type(tmp_path: Path) -> None:
+    """A case has been opened and decided. What is no field of a record is left alone."""
+    (tmp_path / "box.py").write_text("def late(case, now):\n    return now - case.decided_at > now.since\n")
+    found = [each for each in mutants_of("box", tmp_path / "box.py") if each.sort == "field"]
+    assert {each.mutation for each in found} >= {"case.decided_at → case.opened_at"}
+    assert all(each.mutation.startswith(("case.decided_at → case.", "now.since → now.")) for each in found)
+
+
 def test_a_wrong_that_the_tests_tell_is_killed_and_one_that_they_cant_tell_survives() -> None:
     """The planted bug is a suite that looks elsewhere: the same wrong passes it."""
     wrong = mutant(
