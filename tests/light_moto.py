@@ -4,7 +4,8 @@ Moto 5 copies a whole table, with all records of its stream, once for each opera
 each of the ten members of each attribute's value under five names. Each request is matched with the addresses of all
 services, becomes a request of a web framework, and is read attribute by attribute. An expression is parsed three times,
 and each of its nodes asked ten times for what it is. A query sorts the table by keys that are cast for each comparison.
-Each look at a map makes all values in it anew, at each depth once more.
+Each look at a map makes all values in it anew, at each depth once more. An item is measured anew at each attribute that
+it gets, also in a copy of it. At each start 1,300 addresses are registered.
 """
 
 import base64
@@ -18,11 +19,11 @@ from typing import Any
 
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.exceptions import ServiceException
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS, botocore_stubber, responses_mock
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import get_service_model
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing import ast_nodes as _ast_nodes
@@ -52,6 +53,9 @@ _Parser: Any = _expressions.UpdateExpressionParser  # type: ignore[attr-defined]
 _size_of, _cast_value_of = DynamoType.size, DynamoType.cast_value.fget  # type: ignore[attr-defined]
 _process_request = BotocoreStubber.process_request
 _update_item = DynamoDBBackend.update_item
+_set_item, _enable_patching = LimitedSizeDict.__setitem__, MockAWS._enable_patching  # noqa: SLF001 - moto has no other
+_REGISTERED: list[Any] = []
+_NEAR_THE_LIMIT = 200_000
 _serialize_structure = ResponseSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other place for it
 
 
@@ -66,6 +70,40 @@ def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
     copied = copy.copy(table)
     copied.items = defaultdict(dict, {key: dict(collection) for key, collection in table.items.items()})
     return copied
+
+
+def _copy_of_item(item: Item, memo: dict[int, Any]) -> Item:
+    """Return a copy, whose size is known."""
+    copied = copy.copy(item)
+    copied.attrs = LimitedSizeDict()
+    dict.update(copied.attrs, copy.deepcopy(dict(item.attrs), memo))
+    vars(copied.attrs).update(vars(item.attrs))
+    return copied
+
+
+def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
+    """Measure the whole item only when the sum of all that was ever set comes near the limit."""
+    size = bytesize(name) + (value.size() if type(value) is DynamoType else bytesize(str(value)))
+    known = vars(attributes).get("at_most", 0) + size
+    if known > _NEAR_THE_LIMIT:
+        _set_item(attributes, name, value)
+    else:
+        dict.__setitem__(attributes, name, value)
+    attributes.at_most = known  # type: ignore[attr-defined]
+
+
+def _enable(mock: Any, *, reset: bool = True) -> None:
+    """Answer what AWS is asked. The answers are registered once, and used by each start."""
+    if not _REGISTERED:
+        _enable_patching(mock, reset=reset)
+        _REGISTERED.extend(responses_mock.registered())
+        return
+    botocore_stubber.enabled = True
+    if reset:
+        mock.reset()
+    responses_mock.start()
+    for one in _REGISTERED:
+        responses_mock.add(one)
 
 
 def _sorted_items(table: Table) -> list[Item]:
@@ -209,6 +247,9 @@ _REPLACEMENTS: dict[tuple[Any, str], Any] = {
     (DynamoType, "cast_value"): property(_cast_value),
     (DynamoType, "__deepcopy__"): _copy_of_value,
     (DynamoDBBackend, "update_item"): _update_a_copy,
+    (Item, "__deepcopy__"): _copy_of_item,
+    (LimitedSizeDict, "__setitem__"): _set_attribute,
+    (MockAWS, "_enable_patching"): _enable,
     (_Parser, "make"): functools.cache(_Parser.make),  # who changes an expression takes a copy
     (_nodes.DepthFirstTraverser, "traverse_node_recursively"): _traverse,
     (_nodes.Node, "find_clauses"): _find_clauses,

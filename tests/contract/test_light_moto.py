@@ -77,6 +77,7 @@ def transaction(**operation: Any) -> tuple[str, dict[str, Any]]:
 
 
 WITHOUT_BYTES = {**ITEM, "bytes": {"SS": ["x"]}, "list": {"L": [{"N": "1.5"}, {"L": []}, {"NULL": True}]}}
+LARGE = {":c": {"S": "x" * 90_000}}
 ONE = {":n": {"N": "1"}}
 OF_PK = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "acct"}}}
 OPERATIONS: list[tuple[str, dict[str, Any]]] = [
@@ -119,6 +120,13 @@ OPERATIONS: list[tuple[str, dict[str, Any]]] = [
     of("Query", KeyConditionExpression="pk = :none", ExpressionAttributeValues={":none": {"S": "nobody"}}),
     of("Scan"),
     of("Scan", Limit=1),
+    of("PutItem", Item={**KEY, "a": {"S": "x" * 150_000}, "b": {"S": "x" * 150_000}}),
+    of("UpdateItem", UpdateExpression="SET c = :c", ExpressionAttributeValues=LARGE),
+    of("UpdateItem", UpdateExpression="SET d = :c", ExpressionAttributeValues=LARGE),
+    of("UpdateItem", UpdateExpression="REMOVE a"),
+    of("UpdateItem", UpdateExpression="SET d = :c", ExpressionAttributeValues=LARGE, ReturnValues="UPDATED_NEW"),
+    of("PutItem", Item={**KEY, "a": {"S": "x" * 410_000}}),
+    of("PutItem", Item=WITHOUT_BYTES),
     ("BatchGetItem", {"RequestItems": {"table": {"Keys": [KEY, {"pk": {"S": "nobody"}, "sk": {"S": "x"}}]}}}),
     ("BatchGetItem", {"RequestItems": {"table": {"Keys": [KEY, KEY]}}}),
     ("BatchWriteItem", {"RequestItems": {"table": [{"DeleteRequest": {"Key": KEY}}]}}),
