@@ -15,7 +15,7 @@ from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, Reco
 from ledger.domain.subjects import subject_of_event
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
-from ledger.usecases.attribute_parked import Attribution, Replay, dismiss_parked, replay_parked
+from ledger.usecases.attribute_parked import Attribution, Replay, book_attributed, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
 from ledger.usecases.looks import record_look_at
 from ledger.usecases.record_event import record_event
@@ -250,11 +250,12 @@ def test_a_dismissed_event_books_nothing_and_says_who_dismissed_it(any_store: St
     assert dismiss_parked(name, "kim", "Mine.", any_store, now=at(31)).detail == first.detail
     record_events(any_store, paid(customer="cus_9"))
     said_late = attribute_parked(said(event, name), any_store, lambda _: event, now=at(31))
-    assert said_late.outcome is RecordOutcome.NOTED
+    booked_late = book_attributed(said(event, name), any_store, lambda _: event, now=at(31))
+    assert (said_late, booked_late) == (first, first)
     again = record_event(event, any_store, body=b"{}", body_sha256="0" * 64, now=at(40))
     assert again.outcome is RecordOutcome.ALREADY_BOOKED
     replayed = replay_parked(tried(name), any_store, lambda _: event, now=at(41))
-    assert replayed.outcome is RecordOutcome.NOTED
+    assert replayed == first
     assert balance(any_store) == 1000
     assert list(any_store.parked_receipts()) == []
     assert acts(any_store, name) == [(AuditAction.DISMISS, "sam", "Of our other shop.")]

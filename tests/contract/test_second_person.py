@@ -3,10 +3,11 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from ledger.domain.audit import AuditAction
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import (
     BillingError,
     IdempotencyKeyReused,
@@ -15,14 +16,14 @@ from ledger.domain.errors import (
     SecondPersonNeeded,
 )
 from ledger.domain.ids import AccountId
-from ledger.domain.proposals import ProposalState, SupportLimit
+from ledger.domain.proposals import ProposalState, Stake, SupportLimit
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
-from ledger.usecases.authority import Authority
+from ledger.usecases.authority import Act, Authority
 from ledger.usecases.holds import place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.settle_proposals import read_proposal, reject_proposal
@@ -94,8 +95,9 @@ def test_an_adjustment_gives_once_and_takes_back_only_what_adjustments_gave(any_
     with_account(any_store)
     one = adjust_credits(give(60, "k1"), any_store, ALONE, now=at(60))
     assert adjust_credits(give(60, "k1"), any_store, ALONE, now=at(61)) == one
-    with pytest.raises(IdempotencyKeyReused):
-        adjust_credits(give(61, "k1"), any_store, ALONE, now=at(61))
+    for other in (give(61, "k1"), give(60, "k1", actor="tom"), replace(give(60, "k1"), reason="A lost run.")):
+        with pytest.raises(IdempotencyKeyReused):
+            adjust_credits(other, any_store, ALONE, now=at(61))
     assert balance(any_store) == 1060
     with pytest.raises(RequestRefused, match="60 credits of earlier adjustments are left"):
         adjust_credits(give(-61, "k2"), any_store, UNLIMITED, now=at(62))
@@ -158,6 +160,42 @@ def test_sums_of_a_day_and_a_month_limit_what_a_person_does_alone(any_store: Sto
     adjust_credits(give(100, "k9"), any_store, ALONE, now=at(60) + 30 * DAY)
     assert balance(any_store) == 1000 + 60 + 40 + 50 + 100
     sound(any_store)
+
+
+ACT = Act(
+    account_id=ADA,
+    stake=Stake(amount=500, unit="credits"),
+    record=AuditRecord(
+        actor="sam", action=AuditAction.ADJUST, subject="adj_1", reason="A late reply.", at=at(60), step=3
+    ),
+    request="{}",
+    key="k1",
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ACT, account_id=BEN),
+        replace(ACT, request='{"credits": 500}'),
+        replace(ACT, key="k2"),
+        replace(ACT, record=replace(ACT.record, actor="tom")),
+        replace(ACT, record=replace(ACT.record, subject="adj_2")),
+        replace(ACT, record=replace(ACT.record, action=AuditAction.APPROVE)),
+    ],
+)
+def test_another_act_has_a_proposal_of_its_own(other: Act) -> None:
+    """A colleague's word about one confirms no other."""
+    assert other.proposal.proposal_id != ACT.proposal.proposal_id
+
+
+@pytest.mark.parametrize("changed", [{"at": at(61)}, {"reason": "A late reply!"}, {"step": 4}])
+def test_the_same_act_has_the_same_proposal_whenever_and_why_ever_it_is_proposed(changed: dict[str, Any]) -> None:
+    """A second click proposes nothing new. The proposal says who proposed what, when, and for which reason."""
+    again = replace(ACT, record=replace(ACT.record, **changed)).proposal
+    assert again.proposal_id == ACT.proposal.proposal_id
+    assert (again.proposed_by, again.subject, again.request) == ("sam", "adj_1", "{}")
+    assert (again.reason, again.proposed_at) == (changed.get("reason", "A late reply."), changed.get("at", at(60)))
 
 
 def test_a_second_person_confirms_and_it_is_carried_out_once(any_store: Store) -> None:

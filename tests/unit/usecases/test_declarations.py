@@ -340,12 +340,35 @@ def test_the_link_carries_it_out_at_once(store: FakeStore) -> None:
     declaration = followed(store, name)
     case = case_of(store, declaration)
     assert declaration.state is DeclarationState.EXECUTED
+    assert (declaration.begun_at, declaration.acknowledged_at) == (NOON + DAY / 2, None)
     assert (case.reason, case.state, case.confirmed_at) == (RefundReason.WITHDRAWAL, CaseState.APPROVED, at(60))
     assert case.opened_by == f"declaration:{name}"
     assert case.submitted_evidence == SubmittedEvidence()
     assert case.due_by == declaration.due_by == at(60) + 14 * DAY
     assert followed(store, name) == declaration
     assert approve(name, "yes", store) == declaration
+
+
+def test_both_contracts_that_one_form_named_are_withdrawn_from(store: FakeStore) -> None:
+    """Whoever went back, and named the other one, shares nothing but the form's secret with his first declaration."""
+    other = replace(ordered(store, "ord_5678", consent=CONSENT), payment_id=PaymentId("stripe:pi_5678"))
+    record_events(store, paid(other))
+    names = [submitted(store, replace(WITHDRAWAL, contract=of)) for of in ("ord_1234", "ord_5678")]
+    for name in names:
+        followed(store, name)
+        issue_links(name, "yes", "no", store)
+        approve(name, "yes", store)
+    cases = [case_of(store, followed(store, name)) for name in names]
+    assert [case.payment_id for case in cases] == [PI, other.payment_id]
+
+
+def test_what_was_written_in_a_declaration_stays_with_it(store: FakeStore) -> None:
+    """It is erased with it: no other record says who declared, or how he is reached."""
+    name = waiting(store)
+    approve(name, "yes", store)
+    followed(store, name)
+    others = [repr(one) for key, one in store.documents.items() if key.kind is not DocumentKind.DECLARATION]
+    assert not [one for one in others if WITHDRAWAL.email in one or WITHDRAWAL.name in one]
 
 
 def test_an_objection_leaves_it_to_a_person(store: FakeStore) -> None:
@@ -550,6 +573,8 @@ def test_only_what_was_confirmed_before_shares_its_acknowledgement(store: FakeSt
     assert acknowledged_before(read_declaration(second, store), store) == at(92)
     third = submitted(store, form="three", minute=149)
     assert acknowledged_before(read_declaration(third, store), store) == at(91)
+    late = confirm(declare(BY_API, "token", store, now=at(10)).declaration_id, "token", store, now=at(149))
+    assert acknowledged_before(late, store) == at(91), "within the hour before its second step"
 
 
 def test_what_was_not_acknowledged_hides_no_acknowledgement(store: FakeStore) -> None:
@@ -594,6 +619,16 @@ def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore)
     assert followed(store, name, at(70)).state is DeclarationState.MATCHED
 
 
+def test_declarations_whose_source_is_not_known_count_each_for_itself(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not of one source: many of them in all are for a person."""
+    monkeypatch.setattr("ledger.usecases.declarations.follow.MOST_IN_ALL", MOST_OF_A_SOURCE + 1)
+    unknown = [replace(WITHDRAWAL, source="", email=f"{number}@example.com") for number in range(MOST_OF_A_SOURCE + 2)]
+    names = [submitted(store, one, form=one.email) for one in unknown]
+    assert followed(store, names[0], at(70)).review_cause is ReviewCause.MANY
+
+
 def test_an_objection_while_it_is_being_carried_out_leaves_no_case_that_nobody_knows(store: FakeStore) -> None:
     """The case opens in a write of its own. What has begun is finished, and the objection goes to a person then."""
     name = waiting(store)
@@ -628,6 +663,18 @@ def test_the_links_of_every_mail_that_was_sent_stay_valid_and_no_secret_is_store
     assert approve(name, "yes_2", store).approved_by == BY_LINK
     with pytest.raises(RequestRefused, match="it waits for no answer"):
         issue_links(name, "yes_3", "no_3", store)
+
+
+@pytest.mark.parametrize("is_acknowledged", [False, True])
+def test_the_day_counts_from_the_first_mail_to_the_address_on_file(store: FakeStore, *, is_acknowledged: bool) -> None:
+    """Whether or not the one to the given address was sent before it. A mail that is sent again begins no new day."""
+    name = submitted(store)
+    followed(store, name)
+    if is_acknowledged:
+        record_acknowledgement(name, store, at=at(64))
+    assert [record_notice(name, store, at=at(minute)).noticed_at for minute in (66, 90)] == [at(66), at(66)]
+    assert followed(store, name, at(66) + DAY - timedelta(seconds=1)).state is DeclarationState.MATCHED
+    assert followed(store, name, at(66) + DAY).state is DeclarationState.EXECUTED
 
 
 def test_without_a_mail_to_the_address_on_file_a_person_decides_after_a_day(store: FakeStore) -> None:
@@ -755,6 +802,16 @@ def test_a_person_carries_out_what_nobody_could_match(store: FakeStore) -> None:
         carry_out(name, contract, "sue", store, why="He wrote.", now=at(80))
     assert case_of(store, followed(store, name)).confirmed_at == at(60)
     assert acts(store, name) == [(AuditAction.CARRY_OUT, "sam", "He wrote.", at(80))]
+
+
+def test_a_person_names_the_plan_that_a_cancellation_ends(store: FakeStore) -> None:
+    """By one of its payments: the subscription is that payment's."""
+    name = submitted(store, replace(CANCELLATION, contract="my plan"))
+    followed(store, name)
+    contract = NamedContract(account_id=ADA, payment_id=RENEWED.payment_id)
+    assert carry_out(name, contract, "sam", store, why="He wrote.", now=at(80)).subscription_id == SUBSCRIPTION
+    assert followed(store, name).state is DeclarationState.EXECUTED
+    assert [stop.subscription_id for stop in store.renewal_stops()] == [SUBSCRIPTION]
 
 
 def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeStore) -> None:
@@ -898,7 +955,7 @@ def test_a_withdrawal_for_which_a_person_names_the_contract_is_passed_on_to_who_
     name = submitted(store, replace(WITHDRAWAL, contract=contract))
     assert followed(store, name).state is DeclarationState.IN_REVIEW
     settled = carry_out(name, NamedContract(account_id=ADA, payment_id=named), "sam", store, why="x", now=at(80))
-    assert (bool(settled.reseller), settled.is_to_be_forwarded) == (is_reseller, is_reseller)
+    assert (settled.reseller, settled.is_to_be_forwarded) == ("Paddle.com" if is_reseller else "", is_reseller)
     followed(store, name)
     record_acknowledgement(name, store, at=at(99))
     assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name] * is_reseller

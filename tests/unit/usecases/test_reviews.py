@@ -104,8 +104,11 @@ def test_there_is_one_review_of_each_suspension(store: FakeStore) -> None:
     assert (added.declaration_id, added.submission.message) == (first.declaration_id, MESSAGE)
     assert added.submission.statement == f"{SUSPENSION.statement}\n\n{MESSAGE}"
     assert mails(store, MailKind.REVIEW_RECEIVED) == [first.declaration_id]
+    added = request_review(ADA, replace(SUSPENSION, message="And once more."), store, now=at(4))
+    assert added.submission.message == f"{MESSAGE}\n\nAnd once more."
+    too_much = "x" * (MOST_WRITTEN - len(added.submission.statement) + 1)
     with pytest.raises(RequestRefused, match="no more text"):
-        request_review(ADA, replace(SUSPENSION, message="x" * MOST_WRITTEN), store, now=at(4))
+        request_review(ADA, replace(SUSPENSION, message=too_much), store, now=at(4))
     closed = close(first.declaration_id, "No.", "sam", store, now=at(5))
     assert request_review(ADA, replace(SUSPENSION, message="Why?"), store, now=at(6)) == closed
     place_hold("support:second", ADA, "sam", store, why="Odder.", now=at(7))
