@@ -10,19 +10,33 @@ import pytest
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.facts import RefundState
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId, part_tag
 from ledger.domain.mails import MailKind
-from ledger.domain.refund_cases import PaymentConcern
+from ledger.domain.refund_cases import DecisionOutcome, PaymentConcern
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.credit_notes import issue_credit_notes, issue_for_purchase
-from tools.testing.builders import ADA, LATER, PI, POLICY, at, event_of, paid, payment, record_events, refund
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from tools.testing.builders import (
+    ADA,
+    LATER,
+    PI,
+    POLICY,
+    at,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore, world
 from tools.testing.ledgers import SELLER
 from tools.testing.races import assert_sound, at_once, retrying
-from tools.testing.unguarded import decide_deferred
+from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
 BEN = AccountId("acct_ben")
@@ -75,8 +89,23 @@ def test_each_refund_that_succeeded_has_one_credit_note(any_store: Store) -> Non
         credits=1000,
     )
     assert listed(any_store) == ["2026-000001", "2026-000002"]
+    assert {one.listed_at for one in any_store.mail_intents()} == {at(100)}
     assert [*any_store.credit_notes(BEN)] == []
     assert [one.payment_id for one in any_store.purchases_of(ADA, 10).items] == [PI]  # the notes are no purchases
+
+
+def test_a_credit_note_names_the_case_that_approved_its_refund(any_store: Store) -> None:
+    """Also of a part of it. What somebody tagged at the provider names no case of ours."""
+    bought(any_store)
+    case = request_refund(any_store, refund_claim())
+    half = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half.",), clause="6", money_minor=1000)
+    approved = decide_case(case.case_id, half, "sam", any_store, POLICY, now=at(70))
+    assert approved.tag
+    tags = (approved.tag, part_tag(approved.tag, 1), "case_none-1")
+    for number, tag in enumerate(tags):
+        record_events(any_store, event_of(replace(refund(100, refund_id=f"re_{number}", minute=80 + number), tag=tag)))
+        issued(any_store)
+    assert [note.case_id for note in any_store.credit_notes(ADA)] == [case.case_id, case.case_id, None]
 
 
 def check_sound(store: Store) -> None:

@@ -183,7 +183,7 @@ def test_a_new_address_gets_the_confirmation_that_the_old_one_never_had(any_stor
     buyer = Buyer.at(any_store)
     buyer.pays()
     old, new = Address("ada@example.com", "en"), Address("ada@example.org", "de")
-    any_store.commit(Commit(documents=contact_change(ADA, old, None, NOW)))
+    any_store.commit(Commit(documents=contact_change(ADA, old, None, NOW - timedelta(days=1))))
 
     def asks(address: Address, moment: datetime = NOW) -> Order:
         given = replace(GIVEN, given_at=moment)
@@ -198,12 +198,23 @@ def test_a_new_address_gets_the_confirmation_that_the_old_one_never_had(any_stor
     key = contact_key(ADA)
     contact = any_store.read(Keys(documents=frozenset({key}))).document(key, Contact)
     assert contact
-    assert (contact.email, contact.language) == new
+    assert (contact.email, contact.language, contact.noted_at) == (*new, NOW)
     confirm_consent(buyer.order.order_id, "mail_2", any_store, NOW + timedelta(minutes=2), written_at=mail.listed_at)
     assert buyer.spendable == 1000
     asks(old, NOW + timedelta(minutes=3))
     assert confirmations(any_store) == [buyer.order.order_id]
     assert buyer.is_sound()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_new"),
+    [(("ada@example.com", "en"), False), (("ada@example.com", "de"), True), (("ada@example.org", "en"), True)],
+)
+def test_an_address_is_noted_if_it_or_its_language_is_new(address: tuple[str, str], *, is_new: bool) -> None:
+    """What is known is not written again with each order."""
+    known = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=NOW, version=3)
+    changes = contact_change(ADA, Address(*address), known, NOW + timedelta(days=1))
+    assert [one.replaces for one in changes] == [3] * is_new
 
 
 def test_each_new_address_has_a_mail_of_its_own(any_store: Store) -> None:

@@ -96,6 +96,14 @@ def without_lock(store: FakeStore) -> Buyer:
     return buyer
 
 
+def test_the_confirmation_of_an_order_without_a_lock_books_nothing() -> None:
+    """Its purchase keeps nothing of a consent that unlocks nothing."""
+    buyer = without_lock(FakeStore())
+    assert buyer.confirms().missing_consent is None
+    (purchase,) = buyer.shop.store.purchases_of(ADA, 10).items
+    assert [*purchase.facts] == ["payment"]
+
+
 def consent_of(buyer: Buyer) -> Consent:
     """The consent as it is stored."""
     key = f"order/{buyer.order.order_id}"
