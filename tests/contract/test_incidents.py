@@ -181,18 +181,35 @@ def test_a_sum_that_is_another_one_by_now_begins_nothing(any_store: Store) -> No
 
 def test_a_run_that_was_listed_late_waits_for_another_incident(any_store: Store) -> None:
     """What was agreed is never exceeded: the account is left out, and the incident says so."""
-    for account_id in (ADA, BEN):
+    for account_id in (ADA, BEN, EVE):
         with_account(any_store, account_id)
-    failed(any_store, "run_1", 30, account_id=BEN)
+    failed(any_store, "run_1", 25, account_id=BEN)
+    failed(any_store, "run_1", 5, account_id=EVE)
     incident = begun(any_store, 30)
     failed(any_store, "late", 10)
     done = replace_runs(incident.incident_id, any_store, now=at(91))
-    assert done.given == 10  # the accounts have their turn by their ids
+    assert (done.given, done.runs) == (15, 2)  # the accounts have their turn by their ids
     assert done.left_out == {LeftOut.ABOVE_SUM: 1}
     again = begun(any_store, looked_at(any_store).to_give, "k2")
-    assert replace_runs(again.incident_id, any_store, now=at(92)).given == 30
-    assert (balance(any_store), balance(any_store, BEN)) == (1010, 1030)
+    assert replace_runs(again.incident_id, any_store, now=at(92)).given == 25
+    assert [balance(any_store, one) for one in (ADA, BEN, EVE)] == [1010, 1025, 1005]
     sound(any_store)
+
+
+def test_a_preview_begins_with_who_has_most_to_replace(any_store: Store) -> None:
+    """Whatever was replaced before, and whoever has the lowest id."""
+    for account_id in (ADA, BEN, EVE):
+        with_account(any_store, account_id)
+        failed(any_store, "run_1", 50, account_id=account_id)
+    replace_runs(begun(any_store, 150).incident_id, any_store, now=at(91))
+    for account_id, credits_ in ((ADA, 3), (BEN, 5), (EVE, 4)):
+        failed(any_store, "run_2", credits_, account_id=account_id)
+    failed(any_store, "run_3", 1, account_id=ADA)
+    assert [(one.account_id, one.replaceable) for one in looked_at(any_store).accounts] == [
+        (BEN, 5),
+        (ADA, 4),
+        (EVE, 4),
+    ]
 
 
 def test_nobody_credits_himself_and_suspended_accounts_wait(any_store: Store) -> None:

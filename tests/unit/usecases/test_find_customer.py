@@ -23,7 +23,7 @@ def buys(name: str, customer_id: str | None, *, minute: float = 0, account_id: A
     return replace(event, owner=replace(event.owner, customer_id=customer_id))
 
 
-def subscribes(name: str, customer_id: str, status: SubscriptionStatus, moment: datetime) -> Event:
+def subscribes(name: str, customer_id: str | None, status: SubscriptionStatus, moment: datetime) -> Event:
     """A subscription of a customer has a state."""
     event = paid(payment())
     subscription = Subscription(
@@ -86,6 +86,17 @@ def test_the_customer_of_a_running_subscription_comes_first() -> None:
     late = find_customer(ADA, "stripe", store)
     assert late
     assert late.customer_id == "stripe:c_1"
+
+
+def test_a_subscription_whose_customer_is_not_known_stands_for_no_page() -> None:
+    """Another one's does, and its provider is that of its customer."""
+    active = SubscriptionStatus.ACTIVE
+    store = store_of(
+        subscribes("stripe:sub_1", None, active, at(2)), subscribes("paddle:sub_2", "paddle:c_2", active, at(1))
+    )
+    found = find_customer(ADA, None, store)
+    assert found == BillingCustomer("paddle:c_2", ("paddle:sub_2",))
+    assert found.provider == "paddle"
 
 
 def test_a_customer_who_bought_for_another_account_too_has_no_page_here() -> None:

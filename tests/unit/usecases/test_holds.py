@@ -2,7 +2,9 @@
 
 import pytest
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.facts import DisputeState
+from ledger.domain.mails import MailKind
 from ledger.usecases.holds import place_hold
 from tools.testing.builders import ADA, IN, at, dispute, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeStore, world
@@ -23,3 +25,15 @@ def test_a_hold_that_began_by_a_clock_that_is_ahead_can_be_lifted(hold_id: str) 
     assert store.accounts[ADA].status == "active"
     assert [finding.invariant for finding in check(world(store)) if finding.broken] == []
     assert not lift_hold(hold_id, ADA, "sam", store, why="A good customer.", now=at(30))
+
+
+def test_a_hold_that_is_on_the_account_is_placed_once() -> None:
+    """A second click, and a colleague's, change neither it nor the record. One mail says that it is suspended."""
+    store = FakeStore()
+    record_events(store, paid())
+    placed = [place_hold("support:mail", ADA, who, store, why="Asked.", now=at(20)) for who in ("sam", "kim")]
+    assert placed == [True, False]
+    assert [(act.action, act.actor) for act in store.audit_records(ADA)] == [(AuditAction.HOLD, "sam")]
+    place_hold("support:odd", ADA, "kim", store, why="Odd.", now=at(30))
+    assert [mail.kind for mail in store.mail_intents()] == [MailKind.ACCOUNT_SUSPENDED]
+    assert not lift_hold("support:none", ADA, "sam", store, why="A good customer.", now=at(40))
