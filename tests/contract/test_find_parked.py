@@ -17,7 +17,7 @@ from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome
 from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
 from ledger.usecases.attribute_parked import dismiss_parked
-from ledger.usecases.declarations.submit import declare, submit
+from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_records import MOST_FOUND, Searched, find_payments, find_records
 from ledger.usecases.found import Found, FoundKind, GoTo
@@ -215,3 +215,13 @@ def test_a_declaration_is_found_by_the_address_that_was_given_in_it(any_store: S
     assert one.summary == "Declaration without a login: confirmed"
     assert index_declaration("W-0000-0000-0000", KEY, any_store) == 0
     assert "example" not in str([*any_store.named(hash_of_address(ZOE, KEY))]).lower()
+
+
+def test_of_several_declarations_the_one_that_was_begun_last_comes_first(any_store: Store) -> None:
+    """Whichever was confirmed last."""
+    by_api = replace(SUBMISSION, channel=Channel.API)
+    first, last = (declare(by_api, f"token {minute}", any_store, now=at(minute)).declaration_id for minute in (1, 2))
+    for minute, name, token in ((3, last, "token 2"), (4, first, "token 1")):
+        confirm(name, token, any_store, now=at(minute))
+        index_declaration(name, KEY, any_store)
+    assert kinds(ZOE, any_store) == [(FoundKind.DECLARATION, last), (FoundKind.DECLARATION, first)]

@@ -9,16 +9,19 @@ from itertools import pairwise
 import pytest
 
 from ledger.domain.errors import InvalidRequest, NotFound, StoreUnavailable
+from ledger.domain.events import Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
 from ledger.usecases.explain_chain import explain_balance, explain_chain
-from ledger.usecases.find_records import Searched
+from ledger.usecases.find_records import Searched, find_records
+from ledger.usecases.found import FoundKind
 from ledger.usecases.holds import place_hold
 from ledger.usecases.index_names import index_purchases
 from ledger.usecases.list_mails import list_mail
@@ -202,6 +205,7 @@ def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
     kinds = {line.kind for line in chain.lines}
     assert {"event", "fact", "entry", "case"} <= kinds
     assert [line.at for line in chain.lines] == sorted(line.at for line in chain.lines)
+    assert len({(line.at, line.words) for line in chain.lines}) == len(chain.lines), "each once"
     assert not chain.is_cut
     assert chain.balance[0].startswith(f"{ADA} has ")
 
@@ -352,7 +356,7 @@ def test_what_an_old_id_led_to_is_explained_however_much_came_after_it(
 ) -> None:
     """Its entries are not among the newest. They are without a balance, which only all later ones would give."""
     monkeypatch.setattr("ledger.usecases.explain_chain.MOST_LINES", 3)
-    record_events(any_store, paid(replace(payment(), customer_id="stripe:cus_1")), now=at(0))
+    record_events(any_store, paid(replace(payment(), customer_id="stripe:cus_1")), now=at(100))
     draw_credits(ADA, "run_first", 10, any_store, now=at(1.5))
     fail_run(ADA, "run_first", any_store, now=at(3))
     for number in range(9):
@@ -375,6 +379,36 @@ def test_what_an_old_id_led_to_is_explained_however_much_came_after_it(
     assert [line.balance for line in newest.lines if line.kind == "entry"] == [993, 992, 991]
     with pytest.raises(NotFound):
         explain_chain("run_none", searched(any_store), ADA, now=at(200))
+
+
+@pytest.mark.parametrize("has_failed", [True, False])
+def test_an_old_run_is_explained_by_the_times_that_are_stored_with_it(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch, *, has_failed: bool
+) -> None:
+    """Of a guest, whose deliveries have no customer: no other line is as old."""
+    monkeypatch.setattr("ledger.usecases.explain_chain.MOST_LINES", 3)
+    record_events(any_store, paid(), now=at(0))
+    draw_credits(ADA, "run_first", 10, any_store, now=at(1))
+    if has_failed:
+        fail_run(ADA, "run_first", any_store, now=at(3))
+    for number in range(9):
+        draw_credits(ADA, f"run_{number}", 1, any_store, now=at(10 + number))
+    lines = explain_chain("run_first", searched(any_store), ADA, now=at(200)).lines
+    entries = [line.credits for line in lines if line.kind == "entry" and "run:run_first" in line.ids]
+    assert entries == ([-10, 10] if has_failed else [-10])
+
+
+def test_an_account_is_explained_with_its_subscriptions(any_store: Store) -> None:
+    """As their latest events report them."""
+    running = Subscription(
+        subscription_id="stripe:sub_1", status=SubscriptionStatus.ACTIVE, at=at(5), cause="stripe:evt_sub"
+    )
+    event = replace(event_of(minute=5), names=(), owner=Owner(account_id=ADA), subscription=running)
+    record_events(any_store, paid(), event)
+    lines = explain_chain(ADA, searched(any_store), now=at(200)).lines
+    assert "subscription stripe:sub_1 to an unknown plan is active" in [line.words for line in lines]
+    (one,) = [one for one in find_records("sub_1", searched(any_store)) if one.kind is FoundKind.SUBSCRIPTION]
+    assert (one.found_id, one.account_id) == ("stripe:sub_1", ADA)
 
 
 def test_what_is_nobodys_yet_is_explained_too(any_store: Store) -> None:

@@ -43,6 +43,7 @@ from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
+from ledger.usecases.chain import Line, lines_that_concern
 from ledger.usecases.chain_lines import (
     act_line,
     actor_in_words,
@@ -276,7 +277,12 @@ def test_what_waits_for_its_payment_says_so() -> None:
             True,
         ),
         ({"received_at": at(65)}, "booked (by hand); received 1 Nov 2026, 13:05 UTC", False),
-        ({"detail": ""}, "booked", False),
+        ({"detail": "", "muted_by": "mute_1"}, "booked", False),
+        (
+            {"outcome": RecordOutcome.PARKED, "parked_reason": ParkReason.NO_ACCOUNT, "detail": ""},
+            "parked, no account; another event or order that says whose it is, or a person, releases it",
+            True,
+        ),
     ],
 )
 def test_an_event_says_what_became_of_it(changes: dict[str, Any], words: str, *, is_open: bool) -> None:
@@ -301,6 +307,7 @@ def test_an_event_says_what_became_of_it(changes: dict[str, Any], words: str, *,
     assert (line.words, line.is_open) == (f"event stripe:evt_7 (charge.updated): {words}", is_open)
     assert line.ids == {"stripe:evt_7", "refund:re_1"}
     assert line.about == {"in_1", "stripe:cus_1"}
+    assert receipt_line(replace(receipt, customer_id=None)).about == set()
 
 
 def test_a_case_says_its_steps_and_its_decision_each_at_its_time() -> None:
@@ -386,6 +393,7 @@ def test_an_act_says_what_it_moved_and_a_look_what_was_looked_at() -> None:
         assert of_account.words == f"sam approved a refund in case_1 of acct_ada{words}"
         assert of_none.words == f"sam approved a refund in case_1{words}"
         assert {(one.at, one.kind, one.ids) for one in (of_account, of_none)} == {(at(5), "act", frozenset({"case_1"}))}
+    assert act_line(ADA, replace(act, amount=0)).words == "sam approved a refund in case_1 of acct_ada: A letter."
     look = look_line(TimelineRow(kind=TimelineRowKind.LOOK, subject="case case_1", at=at(6), actor="sue"))
     assert (look.at, look.words) == (at(6), "sue looked at case case_1")
     assert look.ids == {"case case_1"}
@@ -416,6 +424,16 @@ def test_an_entry_says_what_moved_in_which_lot_and_why() -> None:
     assert given.words == (
         "given credits: granted, to replace the credits of runs that failed in an incident (incident:inc_1)"
     )
+
+
+def test_an_id_leads_on_by_what_a_line_names_and_not_by_what_many_have_in_common() -> None:
+    """From the refund to its payment, and on to the order; not to what else the customer bought."""
+    refunded, bought, agreed, other = (
+        Line(at(minute), "fact", "", frozenset(ids), about=frozenset({"cus_1"}))
+        for minute, ids in enumerate((("re_1", "pi_1"), ("pi_1", "ord_1"), ("ord_1",), ("pi_2",)))
+    )
+    assert lines_that_concern("re_1", [refunded, bought, agreed, other]) == [refunded, bought, agreed]
+    assert len(lines_that_concern("cus_1", [refunded, bought, agreed, other])) == 4
 
 
 def test_an_order_says_what_was_agreed() -> None:

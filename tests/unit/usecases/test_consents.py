@@ -151,7 +151,9 @@ def test_each_later_consent_has_a_mail_of_its_own_and_one_that_counts_stays() ->
     declares_withdrawal(buyer)
     assert buyer.confirms("mail_1").missing_consent is MissingConsent.REQUEST
     buyer.gives(replace(GIVEN, given_at=NOW + 2 * DAY))
-    subjects = {mail.subject for mail in buyer.shop.store.mail_intents()}
+    mails = [*buyer.shop.store.mail_intents()]
+    assert {mail.listed_at for mail in mails} == {NOW, NOW + 2 * DAY}
+    subjects = {mail.subject for mail in mails}
     assert {subject.partition("/")[0] for subject in subjects} == {buyer.order.order_id}
     assert len(subjects) == 2
     assert_sound(buyer.shop.store)

@@ -73,7 +73,7 @@ def test_an_order_has_its_price(state: str, *, is_paid: bool) -> None:
     ("changes", "suffix"),
     [
         ({}, ""),
-        ({"covers": "period/x"}, ""),
+        ({"covers": "period/x", "billing_country": "DE"}, ""),
         ({"fulfilment_key": "order/ord_1", "covers": "period/x"}, " for order/ord_1"),
         ({"invoice_number": "INV-1", "billing_country": "DE"}, ", invoice INV-1"),
     ],

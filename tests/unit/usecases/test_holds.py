@@ -37,3 +37,13 @@ def test_a_hold_that_is_on_the_account_is_placed_once() -> None:
     place_hold("support:odd", ADA, "kim", store, why="Odd.", now=at(30))
     assert [mail.kind for mail in store.mail_intents()] == [MailKind.ACCOUNT_SUSPENDED]
     assert not lift_hold("support:none", ADA, "sam", store, why="A good customer.", now=at(40))
+
+
+def test_a_hold_whose_purchase_is_not_stored_is_not_lifted() -> None:
+    """The error names it."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(dispute()))
+    (hold_id,) = store.accounts[ADA].holds
+    store.payments.clear()
+    with pytest.raises(ValueError, match=f"^{hold_id} was derived from a purchase that is not stored$"):
+        lift_hold(hold_id, ADA, "sam", store, why="A good customer.", now=at(30))
