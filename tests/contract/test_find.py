@@ -11,14 +11,14 @@ from ledger.domain.contacts import Contact
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.index_rows import hash_of_address
+from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.store import Store
 from ledger.providers.registry import names_of_parked
-from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.find_records import MOST_FOUND, Searched, find_payments, find_records
 from ledger.usecases.found import Found, FoundKind, GoTo
 from ledger.usecases.incidents.begin import IncidentRequest
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
@@ -156,6 +156,15 @@ def test_rows_are_the_same_in_any_order_and_however_often_they_are_written(any_s
         for payment_id in order:
             index_purchases([payment_id], any_store)
         assert sorted(map(str, [*any_store.named("re_1"), *any_store.named("AB12-001")])) == stored
+
+
+def test_a_refund_is_found_however_many_events_that_were_parked_named_it(any_store: Store) -> None:
+    """Their rows stay, and those of other kinds are read beside them."""
+    bought(any_store)
+    index_purchases([PI], any_store)
+    row = IndexRow(kind=NameKind.PARKED, name="re_1", subject="", owner="stripe:cus_1")
+    any_store.put_index_rows(replace(row, subject=f"stripe:evt_{number}") for number in range(MOST_FOUND))
+    assert (FoundKind.REFUND, "stripe:re_1", ADA) in kinds("re_1", any_store)
 
 
 def test_several_purchases_are_read_together(any_store: Store) -> None:

@@ -218,6 +218,8 @@ def test_a_second_person_confirms_and_it_is_carried_out_once(any_store: Store) -
     assert any_store.proposals(10).items == ()
     with pytest.raises(RequestRefused, match="confirmed by tom"):
         reject_proposal(ADA, proposal_id, "eve", any_store, why="No.", now=at(63))
+    (word,) = (act for act in any_store.audit_records(ADA) if act.action is AuditAction.CONFIRM)
+    assert (word.subject, word.reason, word.at, word.step) == (proposal_id, "A late reply.", at(62), 1)
     adjust_credits(give(100, "k2"), any_store, ALONE, now=at(64))
     assert sorted(acts(any_store)) == sorted(
         [
@@ -270,7 +272,7 @@ def test_a_second_person_rejects_and_nothing_is_carried_out(any_store: Store) ->
     assert reject_proposal(ADA, proposal_id, "tom", any_store, why="Too much.", now=at(63)).settled_at == at(62)
     with pytest.raises(RequestRefused, match="rejected by tom"):
         confirm_proposal(ADA, proposal_id, "eve", any_store, POLICY, now=at(63))
-    with pytest.raises(RequestRefused, match="tom has rejected it"):
+    with pytest.raises(RequestRefused, match=f"was proposed as {proposal_id}, and tom has rejected it"):
         adjust_credits(give(500, "k1"), any_store, ALONE, now=at(64))
     assert (balance(any_store), any_store.proposals(10).items) == (1000, ())
     sound(any_store)
