@@ -126,13 +126,13 @@ def event_of(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: floa
 def refund(
     amount_minor: int = 500, *, refund_id: str = "re_1", state: RefundState = RefundState.SUCCEEDED, minute: float = 10
 ) -> RefundChanged:
-    """Return a state of a refund."""
+    """Return a state of a refund, as it is known half a minute after it was created."""
     return RefundChanged(
         refund_id=refund_id,
         state=state,
         amount_minor=amount_minor,
         currency="USD",
-        created_at=at(minute),
+        created_at=at(minute - 0.5),
         at=at(minute),
         cause="stripe:evt",
         charge_id="ch_1",
@@ -146,9 +146,9 @@ def returned(amount_minor: int, *, minute: float = 10, **named: int) -> Returned
 
 
 def dispute(
-    state: DisputeState = DisputeState.OPEN, amount_minor: int = 2000, *, dispute_id: str = "dp_1", minute: float = 20
+    state: DisputeState = DisputeState.OPEN, amount_minor: int = 2000, *, dispute_id: str = "dp_1", minute: float = 20.5
 ) -> DisputeChanged:
-    """Return a state of a dispute."""
+    """Return a state of a dispute that was opened at minute 20."""
     return DisputeChanged(
         dispute_id=dispute_id,
         state=state,
