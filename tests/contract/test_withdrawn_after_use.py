@@ -182,7 +182,9 @@ def test_used_credits_that_were_paid_for_are_not_taken_back_by_law() -> None:
     store = FakeStore()
     record_events(store, paid(ordered(store, "ord_1", consent=CONSENT)), now=at(0))
     draw_credits(ADA, "run_1", 400, store, now=at(1))
-    request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    assert case.decision
+    assert (case.decision.ends_contract, case.rest_due_at) == (True, None), "the contract has no other payment"
     home = store.read(Keys(payments=frozenset({PI}))).home_of(PI)
     assert home
     (approval,) = facts_of(home.facts, RefundApproved)

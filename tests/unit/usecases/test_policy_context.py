@@ -73,11 +73,12 @@ def other(**changed: Any) -> PaymentSettled:
         (other(at=at(APART_MINUTES + 1)), False),
         (other(at=at(-APART_MINUTES - 1)), False),
         (other(account_id=AccountId("acct_bob")), False),
+        (other(card_minor=0), False),
         (other(lines=(replace(other().lines[0], product_id="pack_500"),)), False),
     ],
 )
 def test_a_payment_is_similar_by_product_sum_and_time(one: PaymentSettled, *, is_similar: bool) -> None:
-    """Of the same account, through either provider."""
+    """Of the same account, through either provider, and with money of a card."""
     assert context_of(stored(one)).similar == ((one.payment_id,) if is_similar else ())
 
 
@@ -101,8 +102,12 @@ def test_the_latest_payments_are_compared() -> None:
     assert context_of(store, RefundReason.UNRECOGNISED_CHARGE).similar == ()
 
 
-@pytest.mark.parametrize(("subscription_id", "doubles"), [("stripe:sub_2", True), ("stripe:sub_1", False)])
-def test_a_duplicate_doubles_a_subscription_if_it_began_another_one(subscription_id: str, *, doubles: bool) -> None:
+@pytest.mark.parametrize(
+    ("subscription_id", "doubles"), [("stripe:sub_2", True), ("stripe:sub_1", False), (None, False)]
+)
+def test_a_duplicate_doubles_a_subscription_if_it_began_another_one(
+    subscription_id: str | None, *, doubles: bool
+) -> None:
     """Then its refund ends that one. The original's goes on."""
     store = FakeStore()
     first = replace(ordered(store), subscription_id="stripe:sub_1")
@@ -208,14 +213,44 @@ def test_the_original_of_two_doubles_nothing() -> None:
 
 
 def test_credits_are_taken_back_by_refunds_disputes_and_approvals() -> None:
-    """A quarter by each. What is only reserved is not there for a second refund either."""
+    """A share by each. What is only reserved is not there for a second refund either."""
     store = stored()
     draw_credits(ADA, "run_1", 100, store, now=at(5))
-    record_events(store, event_of(refund(500)), event_of(dispute(DisputeState.LOST, 500, minute=21)))
+    record_events(store, event_of(refund(200)), event_of(dispute(DisputeState.LOST, 400, minute=21)))
     case = request_refund(store, refund_claim(), minute=60)
-    decide_case(case.case_id, replace(HALF, money_minor=500), "sam", store, POLICY, now=at(70))
+    decide_case(case.case_id, replace(HALF, money_minor=800), "sam", store, POLICY, now=at(70))
     (line,) = context_of(store, RefundReason.UNRECOGNISED_CHARGE, minute=80).lines
-    assert (line.granted, line.drawn, line.taken_back, line.unused) == (1000, 100, 750, 150)
+    assert (line.line_id, line.amount_minor) == ("0", 2000)
+    assert (line.granted, line.drawn, line.taken_back, line.unused) == (1000, 100, 700, 200)
+
+
+@pytest.mark.parametrize("has_period", [True, False])
+def test_a_renewal_sells_what_nobody_ordered_if_a_line_is_for_no_period(*, has_period: bool) -> None:
+    """When its credits expire says nothing about that."""
+    period_ends_at, expires_at = (at(1000), None) if has_period else (None, at(1000))
+    line = replace(RENEWED.lines[0], period_ends_at=period_ends_at, expires_at=expires_at)
+    store = FakeStore()
+    record_events(store, paid(replace(RENEWED, payment_id=PI, lines=(line,))))
+    assert context_of(store).has_unordered_sale is not has_period
+
+
+def test_where_a_payment_was_billed_is_given() -> None:
+    """By the payment itself: not what else the provider writes on its invoice."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), billing_country="FR", invoice_number="R-1")))
+    assert context_of(store).billing_country == "FR"
+
+
+@pytest.mark.parametrize(
+    ("state", "is_inquired", "is_disputed"),
+    [(DisputeState.INQUIRY, True, False), (DisputeState.OPEN, False, True)],
+)
+def test_an_inquiry_is_no_dispute(state: DisputeState, *, is_inquired: bool, is_disputed: bool) -> None:
+    """The bank asks, or it has the money."""
+    store = stored()
+    record_events(store, event_of(dispute(state)))
+    given = context_of(store)
+    assert (given.is_inquired, given.is_disputed) == (is_inquired, is_disputed)
 
 
 @pytest.mark.parametrize("reason", [RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY_MIND])

@@ -118,14 +118,15 @@ def test_an_attempt_that_is_unclear_keeps_the_intent_for_its_minute(fault: Excep
 
 
 def test_an_intent_tells_since_when_and_how_often_it_was_tried() -> None:
-    """The first attempt counts: from then on the provider may have it. The lease is that of the latest one."""
+    """The first attempt counts: from then on the provider may have it. Lease and error are those of the latest one."""
     case = half_approved(store := FakeStore())
-    provider = FakeProvider(faults=[ProviderUnavailable("down")] * 2)
+    provider = FakeProvider(faults=[ProviderUnavailable("down"), ProviderUnavailable("still down")])
     minutes = (APPROVED_AT + 1, APPROVED_AT + 3)
     assert {send(store, provider, case, minute) for minute in minutes} == {SendResult.UNCLEAR}
     (intent,) = store.outbox()
     assert (intent.first_sent_at, intent.attempts) == (at(minutes[0]), 2)
     assert intent.leased_until == at(minutes[1]) + LEASE_DURATION
+    assert intent.last_error == "still down"
 
 
 def test_a_look_up_that_failed_keeps_the_intent_for_its_minute() -> None:
@@ -375,7 +376,45 @@ def test_a_refund_is_whole_if_it_is_of_all_that_was_paid(
     _, context = read_case_context(case.account_id, case.case_id, store)
     approval = context.purchase.facts[f"approved:{case.tag}"]
     assert isinstance(approval, RefundApproved)
-    assert refund_to_send(approval, context).is_whole == is_whole
+    sent = refund_to_send(approval, context)
+    assert (sent.amount_minor, sent.currency, sent.is_whole) == (approved_minor, "USD", is_whole)
+
+
+def paid_in_part_by_balance() -> tuple[FakeStore, RefundCase]:
+    """The card paid 15.00 of 20.00. A request waits for a person."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), card_minor=1500)))
+    return store, request_refund(store, refund_claim())
+
+
+def test_no_more_is_approved_than_the_card_has_paid() -> None:
+    """The rest is value too, but no refund can return it."""
+    store, case = paid_in_part_by_balance()
+    too_much = replace(HALF, money_minor=1501, credits=7)
+    with pytest.raises(RequestRefused, match=r"at most 15\.00 USD, not 15\.01 USD"):
+        decide_case(case.case_id, too_much, "sam", store, POLICY, now=at(APPROVED_AT))
+
+
+def test_no_more_is_sent_than_the_card_has_left() -> None:
+    """Someone refunded in the dashboard after the approval: 12.00 of value are left, but only 7.00 of the card's."""
+    store, case = paid_in_part_by_balance()
+    case = decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(APPROVED_AT))
+    record_events(store, event_of(refund(800, minute=APPROVED_AT + 1)))
+    assert send(store, provider := FakeProvider(), case, APPROVED_AT + 2) is SendResult.ABANDONED
+    assert provider.refunds == []
+    assert read_case(ADA, case.case_id, store).history[-1].cause.key == "not_sent.exceeds_refundable"
+
+
+def test_a_refund_leaves_the_renewals_alone_unless_the_decision_ends_them() -> None:
+    """Whatever becomes of its credits."""
+    store = FakeStore()
+    record_events(store, paid(RENEWED))
+    verdict = replace(HALF, takes_credits=True, ends_subscription=False)
+    case = decide_case(
+        request_refund(store, refund_claim(payment_id=IN)).case_id, verdict, "sam", store, POLICY, now=at(APPROVED_AT)
+    )
+    assert send(store, provider := FakeProvider(), case, APPROVED_AT + 1) is SendResult.SENT
+    assert provider.stopped == set()
 
 
 def test_a_case_whose_refund_was_given_up_returns_to_a_person() -> None:
