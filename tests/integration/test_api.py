@@ -219,6 +219,27 @@ def test_an_account_with_a_debt_orders_nothing(world: World) -> None:
     assert world.ada.get("/account").json["spendable"] == 1000
 
 
+@pytest.mark.parametrize(("is_refused", "is_withheld"), [(True, False), (False, True)])
+def test_a_debt_that_refuses_orders_need_not_be_withheld_and_the_reverse(
+    world: World, *, is_refused: bool, is_withheld: bool
+) -> None:
+    """Two settings, each with its own effects, which are the same wherever they are seen."""
+    world.services.config = replace(
+        world.services.config, is_order_refused_in_debt=is_refused, is_debt_withheld=is_withheld
+    )
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300})
+    world.record_events(event_of(refund(2000), names=(ADAS,)))
+    world.pays(PaymentId("stripe:pi_next"), ADA)
+    spendable = 700 if is_withheld else 1000
+    account, supports = world.ada.get("/account").json, world.sam.get(f"/support/accounts/{ADA}").json
+    service = world.service.get(f"/usage/accounts/{ADA}").json
+    assert [shown["spendable"] for shown in (account, supports, service)] == [spendable] * 3
+    assert {product["is_orderable"] for product in account["products"]} == {not is_refused}
+    assert world.ada.post("/orders", ORDER, key=new_key()).status == (409 if is_refused else 201)
+    short = world.service.post("/usage", {"account_id": ADA, "run_id": "run_2", "credits": spendable + 1})
+    assert (short.status, short.json["missing"]) == (402, 1)
+
+
 def test_a_consent_is_confirmed_by_the_mail_service(world: World) -> None:
     """With request and acknowledgement it is complete; an order without consent has nothing to confirm."""
     order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
@@ -502,11 +523,11 @@ def test_the_answer_tells_what_the_provider_made_of_it(
 def test_a_cancellation_is_confirmed_by_mail_only_if_the_renewals_have_stopped(
     world: World, state: dict[str, Any], ends_at: datetime | None
 ) -> None:
-    """With its end. Who is charged again must not have a mail that says otherwise. To go on is no cancellation."""
+    """With its subscription and its end. Who is charged again must not have a mail that says otherwise."""
 
-    def receipts() -> list[str]:
+    def receipts() -> list[list[str]]:
         mails = world.services.store.mail_intents()
-        return [one.subject.split("/")[1] for one in mails if one.kind is MailKind.CANCELLATION_RECEIPT]
+        return [one.subject.split("/")[:2] for one in mails if one.kind is MailKind.CANCELLATION_RECEIPT]
 
     world.provider.states[SUBSCRIPTION] = SubscriptionState(
         **{"status": SubscriptionStatus.ACTIVE, "period_end": END, **state}
@@ -514,7 +535,7 @@ def test_a_cancellation_is_confirmed_by_mail_only_if_the_renewals_have_stopped(
     assert world.bob.delete("/subscription/cancellation").status == 200
     assert receipts() == []
     assert world.bob.post("/subscription/cancellation").status == 200
-    assert receipts() == ([sortable(ends_at)] if ends_at else [])
+    assert receipts() == ([[SUBSCRIPTION, sortable(ends_at)]] if ends_at else [])
 
 
 def test_an_account_shows_a_pause_and_promises_no_renewal(world: World) -> None:
@@ -532,7 +553,7 @@ def test_several_subscriptions_want_a_name(world: World) -> None:
     world.subscribes("paddle:sub_two")
     told = world.bob.post("/subscription/cancellation")
     assert (told.status, told.fields) == (422, ["body.subscription_id"])
-    assert "paddle:sub_two" in told.json["detail"]
+    assert f"Name one of paddle:sub_two, {SUBSCRIPTION}." in told.json["detail"]
     assert world.bob.delete("/subscription/cancellation").fields == ["query.subscription_id"]
     named = {"subscription_id": "paddle:sub_two"}
     assert world.bob.post("/subscription/cancellation", named).status == 200
@@ -551,7 +572,7 @@ def test_the_billing_page_is_the_customers_own(world: World) -> None:
     """201 with a short-lived address; 404 for who bought nothing, or nothing there, or as another's customer."""
     opened = world.bob.post("/billing-portal-sessions")
     assert opened.status == 201
-    assert "cus_acct_bob" in opened.json["url"]
+    assert opened.json["url"].endswith(f"/stripe:cus_acct_bob/1?return={world.services.config.success_url}")
     assert world.bob.post("/billing-portal-sessions", {"provider": "stripe"}).status == 201
     assert world.bob.post("/billing-portal-sessions", {"provider": "paddle"}).status == 404
     assert Frontend("acct_eve").post("/billing-portal-sessions").status == 404

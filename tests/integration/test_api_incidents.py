@@ -33,7 +33,9 @@ def wanted(span: dict[str, str], credits_: int) -> dict[str, Any]:
     return {**span, "credits": credits_, "why": WHY}
 
 
-def test_what_failed_is_shown_by_account_and_replaced_once(world: World, span: dict[str, str]) -> None:
+def test_what_failed_is_shown_by_account_and_replaced_once(
+    world: World, span: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     """The preview's sum is what a person agrees to; the job does the rest, and the incident shows how far it is."""
     shown = world.sam.get("/support/failed-runs", query={**span, "limit": 1}).json
     figures = {name: shown[name] for name in ("runs", "credits", "to_give", "accounts_to_give", "replaced_runs")}
@@ -53,6 +55,8 @@ def test_what_failed_is_shown_by_account_and_replaced_once(world: World, span: d
 
     event = delivered(IncidentBegun(incident_id=begun.json["incident_id"]))
     assert job.lambda_handler(event, None) == {"states": {begun.json["incident_id"]: "done"}}
+    (line,) = [vars(one) for one in caplog.records if one.message == "incident"]
+    assert (line["accounts"], line["runs"], line["credits"]) == (2, 3, 47)
     assert job.lambda_handler(event, None) == job.lambda_handler(event, None)
     done = world.sam.get(address, query={"limit": 1}).json
     assert (done["incident"]["state"], done["incident"]["given"], done["incident"]["runs"]) == ("done", 47, 3)

@@ -747,6 +747,26 @@ def test_paddle_refunds_the_whole(provider: Recorder) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("refund", "kind", "words"),
+    [
+        ({"is_whole": True}, "full", "Requested by the customer."),
+        (
+            {"is_duplicate_charge": True, "items": (RefundedItem(line_id=LINE, amount_minor=500),)},
+            "partial",
+            "Duplicate charge.",
+        ),
+    ],
+)
+def test_a_refund_at_paddle_is_whole_whatever_its_reason_is(
+    provider: Recorder, refund: dict[str, Any], kind: str, words: str
+) -> None:
+    """A part of a charge that was a duplicate stays a part: the rest is not sent with it."""
+    provider.will(Answer(paddle_data(paddle_refund()), 201))
+    paddle_at(provider).send_refund(to_send(TXN, **refund))
+    assert (provider.call.content["type"], provider.call.content["reason"]) == (kind, f"{words} [refund_tag:{TAG}]")
+
+
 def test_paddle_refunds_a_part(provider: Recorder) -> None:
     """By line, tax included, each line once and none with nothing, in minor units as text."""
     provider.will(Answer(paddle_data(paddle_refund()), 201))

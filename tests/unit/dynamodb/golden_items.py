@@ -471,7 +471,7 @@ CASE = RefundCase(
         explanation=(RuleTrace(rule="right_of_withdrawal", decided=True, why=(text("decision.withdrawal_in_time"),)),),
         inputs=(text("input.paid", amount=Money(amount_minor=2000, currency="EUR"), at=AT),),
     ),
-    decided_at=AT,
+    decided_at=AT + timedelta(hours=1),
     decided_by="policy",
     deferred_until=LATER,
     contract_case_id="case_0",

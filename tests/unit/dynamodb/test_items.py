@@ -30,6 +30,19 @@ POINTER = PaymentPointer(
 )
 
 
+@pytest.mark.parametrize("part", ["also_to", "account_id", "fulfilment_keys", "lot_ids"])
+def test_a_pointer_keeps_each_of_its_parts_without_the_others(part: str) -> None:
+    """A purchase without an order has a lot all the same, and one whose money went back has only its order."""
+    pointer = PaymentPointer(name=PI, to=IN, **{part: getattr(POINTER, part)})
+    assert items.from_payment(items.to_pointer(pointer)) == pointer
+
+
+def test_events_of_one_id_from_two_providers_have_receipts_of_their_own() -> None:
+    """A customer's are told apart by the customer's id; those of nobody by their provider."""
+    receipts = [replace(RECEIPT, provider=name, customer_id=None) for name in ("stripe", "paddle")]
+    assert len({items.to_receipt(one)["pk"]["S"] for one in receipts}) == 2
+
+
 def attributes(*stored: Iterable[str]) -> set[str]:
     """Return the names of all attributes of these items, without what every item has."""
     return {name for item in stored for name in item} - {"pk", "sk", SCHEMA}
