@@ -19,6 +19,7 @@ from ledger.domain.domain_events import (
     DomainEvent,
     EventParked,
     IncidentBegun,
+    MailListed,
     PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
@@ -46,6 +47,7 @@ from ledger.ports.commit import PaymentPointer
 from ledger.ports.documents import intent_key, listed_declaration_key, mail_intent_key, renewal_stop_key
 from tests.unit.dynamodb.golden_items import (
     ADA,
+    AT,
     DECLARATION,
     FACTS,
     FOLDER,
@@ -198,7 +200,7 @@ def test_an_address_is_an_event_when_it_is_another_one() -> None:
 def test_a_failed_run_is_an_event_when_it_is_stored() -> None:
     """Once."""
     failed = GOLDEN["failed_run"]
-    assert [type(one) for one in named(failed)] == [RunFailureRecorded]
+    assert named(failed) == [RunFailureRecorded(account_id=ADA, run_id="run_1", failed_at=AT)]
     assert named(failed, failed) == named(None, failed) == []
 
 
@@ -368,6 +370,12 @@ def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, co
     untagged = replace(next(fact for fact in MOVING if isinstance(fact, RefundChanged)), tag=None)
     record = change(purchase(SETTLED, APPROVED, untagged), purchase(SETTLED, APPROVED))
     assert the_event("ApprovedRefundChanged", record).correlation_id == "stripe:evt_3"
+
+
+def test_a_listed_mail_is_named_by_its_own_id() -> None:
+    """The queue's function sends the mail of this id."""
+    event = the_event("MailListed", CHANGES["MailListed"]())
+    assert event.content == MailListed(mail_id=MAIL_INTENT.mail_id)
 
 
 @pytest.mark.parametrize("kind", KINDS)
