@@ -1,0 +1,29 @@
+"""What an account owes: of each lot what should have been taken back, but for what the lot still has or has expired."""
+
+from ledger.domain.accounts import Account
+from ledger.domain.lots import Lot
+from ledger.usecases.debts import refusing_debt, uncovered_debt
+from tools.testing.builders import ADA
+from tools.testing.fakes import FakeStore
+
+LOT = Lot(
+    lot_id="stripe:pi_1/0",
+    granted=1000,
+    drawn=800,
+    refunded=50,
+    disputed=20,
+    expired=30,
+    refund_target=200,
+    dispute_target=60,
+    reserve_target=90,
+    reserved=40,
+)
+
+
+def test_what_is_owed_is_covered_by_what_is_left_and_has_expired_and_not_by_what_is_reserved() -> None:
+    """190 are owed, 60 are left beside those that go back, and 30 have expired."""
+    account = Account(account_id=ADA, version=1, lots={LOT.lot_id: LOT})
+    store = FakeStore()
+    store.accounts[ADA] = account
+    assert uncovered_debt(account, store) == 190 - 60 - 30
+    assert [refusing_debt(account, store, allowed) for allowed in (99, 100)] == [100, 0]
