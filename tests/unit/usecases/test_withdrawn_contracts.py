@@ -19,6 +19,7 @@ from ledger.ports.reads import Keys
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
     ADA,
@@ -178,6 +179,22 @@ def test_a_contract_stays_withdrawn_from_whatever_a_person_decides_of_a_refund_t
     assert decided.decision
     assert decided.decision.ends_contract
     assert [one.payment_id for one in rest(store)] == [SECOND]
+
+
+@pytest.mark.parametrize("outcome", [DecisionOutcome.APPROVE, DecisionOutcome.DECLINE])
+def test_a_renewal_that_was_not_wanted_ends_the_plan_and_no_contract(outcome: DecisionOutcome) -> None:
+    """Whatever a person decides of it, the contract's other payments are left alone."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    strict = replace(POLICY, automatic_renewal_refund_up_to_minor={})
+    claim = refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=SECOND)
+    case = open_case(claim, store, strict, now=at(MONTH + 2))
+    assert case.decision
+    assert (case.state, case.decision.ends_subscription) == (CaseState.IN_REVIEW, True)
+    money_minor = 2000 if outcome is DecisionOutcome.APPROVE else 0
+    verdict = ReviewDecision(outcome=outcome, words=("We looked.",), clause="3", money_minor=money_minor)
+    decided = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(MONTH + 4))
+    assert decided.decision
+    assert (decided.decision.ends_contract, decided.rest_due_at, rest(store)) == (False, None, [])
 
 
 def test_credits_instead_of_a_withdrawals_money_need_the_customers_recorded_agreement() -> None:
