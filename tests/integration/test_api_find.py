@@ -20,7 +20,7 @@ from ledger.ports.store import Store
 from ledger.usecases.declarations.submit import submit
 from ledger.usecases.index_names import index_purchases
 from ledger.usecases.record_event import record_event
-from tests.integration.conftest import ADA, ADAS, World
+from tests.integration.conftest import ADA, ADAS, BOB, World
 from tests.integration.test_no_free_use import BARE, EVE, ordered, pays
 from tools.testing.builders import event_of, paid, payment, refund
 from tools.testing.domain_events import delivered
@@ -267,6 +267,14 @@ def test_who_reads_a_chain_is_on_record_with_each_account_of_it(
     assert chain["account_ids"] == [ADA]
     looks = supporter(name="kim").get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
     assert [(one["actor"], one["id"]) for one in looks if one["actor"] == "sam"] == [("sam", "why")]
+
+
+def test_a_chain_that_leads_to_another_account_is_on_record_with_both(invoiced: World) -> None:
+    """With the one that was named beside the id, and with the one whose invoice it is."""
+    assert invoiced.sam.get("/support/why/INV-7", query={"account_id": BOB}).json["account_ids"] == [BOB, ADA]
+    for owner in (ADA, BOB):
+        looks = supporter(name="kim").get(f"/support/accounts/{owner}/timeline", query={"kinds": "look"}).json["lines"]
+        assert [(one["actor"], one["id"]) for one in looks if one["actor"] == "sam"] == [("sam", "why")]
 
 
 def test_who_looks_at_the_own_account_is_on_record(invoiced: World) -> None:
