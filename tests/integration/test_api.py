@@ -490,6 +490,8 @@ EARLIER = datetime(2026, 12, 20, tzinfo=UTC)
         ({"cancel_at": LATER_ON}, (LATER_ON, END), "will end on 1 March 2027"),
         ({"cancel_at": None, "pauses_at": END}, (None, None), "is paused"),
         ({"cancel_at": None, "status": SubscriptionStatus.PAUSED}, (None, None), "is paused"),
+        ({"cancel_at": END, "pauses_at": END}, (END, None), "will not renew"),
+        ({"cancel_at": END, "status": SubscriptionStatus.PAUSED}, (END, None), "will not renew"),
         ({"cancel_at": None, "status": SubscriptionStatus.UNPAID}, (None, None), "only when its payments succeed"),
         ({"cancel_at": END, "status": SubscriptionStatus.ENDED}, (END, None), "has ended"),
     ],

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger.domain.events import Owner
-from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReason, DisputeState, EvidenceState
+from ledger.domain.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    DisputeReason,
+    DisputeState,
+    EvidenceState,
+    RefundState,
+)
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.consents import revoke_confirmation
@@ -415,3 +422,14 @@ def test_a_second_payment_for_one_order_is_said_where_the_bank_asks_for_it(world
         world.record_events(event_of(replace(dispute(), reason=DisputeReason.DUPLICATE), names=(payment_id,)))
     different = "That the payments are for different things"
     assert (asked(world, first)[different], asked(world, second)[different]) == (True, False)
+
+
+@pytest.mark.parametrize("state", RefundState)
+def test_the_checklist_counts_refunds_that_were_made(world: World, state: RefundState) -> None:
+    """Not one that waits, failed or was canceled: the bank is told of no money that did not go back."""
+    returned = refund(amount_minor=500, state=state)
+    told = replace(dispute(), reason=DisputeReason.CREDIT_NOT_PROCESSED)
+    world.record_events(event_of(returned, names=(ADAS,)), event_of(told, names=(ADAS,)))
+    (found,) = world.sam.get(f"/support/accounts/{ADA}/disputes").json["purchases"]
+    (item,) = [one for one in found["checklist"] if one["asked"] == "The refunds that were made"]
+    assert item["is_there"] is (state is RefundState.SUCCEEDED)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.api.responses.catalogue import ProductResponse
 from ledger.domain.ids import PaymentId
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.policy import rules
@@ -277,3 +278,24 @@ def test_a_customer_and_support_read_the_credit_notes_of_an_account(world: World
     assert world.bob.get("/credit-notes").json == {"credit_notes": []}
     assert world.sam.get(f"/support/accounts/{ADA}/credit-notes").json == {"credit_notes": [note]}
     assert world.ada.get(f"/support/accounts/{ADA}/credit-notes").status == 403
+
+
+@pytest.mark.parametrize("asked_to_begin", [True, False])
+@pytest.mark.parametrize("acknowledged_loss", [True, False])
+def test_a_consent_is_there_once_both_of_its_sentences_are(
+    world: World, *, asked_to_begin: bool, acknowledged_loss: bool
+) -> None:
+    """With one of them alone the credits stay locked, and the order says so."""
+    consent = {**CONSENT, "asked_to_begin": asked_to_begin, "acknowledged_loss": acknowledged_loss}
+    placed = world.ada.post("/orders", {**ORDER, "consent": consent}, key=new_key())
+    assert placed.status == 201, placed.json
+    shown = world.ada.get(f"/orders/{placed.json['order_id']}").json
+    assert shown["has_consent"] is (asked_to_begin and acknowledged_loss)
+
+
+def test_a_product_is_offered_through_the_providers_that_have_a_price_for_it(world: World) -> None:
+    """A provider that is named without a price sells nothing."""
+    product = world.services.catalogue.sold(world.services.now())["pack_1000"]
+    for providers in ([], ["stripe"], ["paddle"], ["paddle", "stripe"]):
+        prices = {name: ids if name in providers else () for name, ids in product.price_ids.items()}
+        assert ProductResponse.of(replace(product, price_ids=prices)).providers == providers

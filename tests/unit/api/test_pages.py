@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -118,13 +118,13 @@ def form(kind: DeclarationKind = DeclarationKind.WITHDRAWAL, language: str = "en
 
 
 def declaration(**changes: object) -> Declaration:
-    """A confirmed declaration, with these changes of what it says."""
+    """A declaration that was confirmed five hours after its draft, with these changes of what it says."""
     submission = replace(SUBMISSION, **changes)  # type: ignore[arg-type]
     return Declaration(
         declaration_id=declaration_id(submission.kind, "x"),
         state=DeclarationState.CONFIRMED,
         submission=submission,
-        declared_at=AT,
+        declared_at=AT - timedelta(hours=5),
         confirmed_at=AT,
         token_hash="",
     )
@@ -144,6 +144,15 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 # ── Words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("is_objection", [True, False])
+def test_whoever_answers_reads_when_the_statement_was_received(*, is_objection: bool) -> None:
+    """It was received when it was confirmed, not when it was drafted. One that came by mail is confirmed by nobody."""
+    one = declaration()
+    assert words_of("en").time(AT) in answer_page(one, "en", "t", is_objection=is_objection)
+    by_mail = replace(one, confirmed_at=None, declared_at=AT)
+    assert words_of("en").time(AT) in answer_page(by_mail, "en", "t", is_objection=is_objection)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
