@@ -1,21 +1,23 @@
 """What is asked twice at once is answered alike, though a batch is read item by item: a twin may write between."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import permutations
 from typing import Any, cast
 
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.errors import InsufficientCredits, RunFailed
+from ledger.domain.errors import CaseClosed, InsufficientCredits, RunFailed
 from ledger.domain.events import Event
 from ledger.domain.facts import DisputeState, FraudWarned, MoneyLinked
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
-from ledger.domain.refund_cases import CaseState, RefundReason
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.refund_cases import DecisionOutcome as Decided
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit
@@ -25,6 +27,7 @@ from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.plan_booking import plan_event
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.refund_cases.place_cases import place
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -44,7 +47,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
-from tools.testing.unguarded import decide_case, lift_hold, place_order
+from tools.testing.unguarded import add_evidence, decide_case, lift_hold, place_order
 from tools.verify import check
 
 ALL_OF_IT = ReviewDecision(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
@@ -140,6 +143,69 @@ def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
         return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
 
     assert decide(torn(store, lambda: decide(store), "documents", read=3)) is CaseState.APPROVED
+
+
+class OvertakenStore:
+    """A store in which a twin acts just before the first commit: after everything was read."""
+
+    def __init__(self, store: FakeStore, twin: Callable[[], object]) -> None:
+        self._store = store
+        self._twin = twin
+        self.is_overtaken = False
+
+    def overtake(self) -> None:
+        """Let the twin act, once."""
+        if not self.is_overtaken:
+            self.is_overtaken = True
+            self._twin()
+
+    def commit(self, commit: Commit) -> object:
+        self.overtake()
+        return self._store.commit(commit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def adds(name: str, case_id: str, store: Store) -> object:
+    """The customer uploads a file."""
+    return add_evidence(ADA, case_id, name, 9, store, now=at(60))
+
+
+def decides(actor: str, case_id: str, store: Store) -> object:
+    """A person declines."""
+    decision = ReviewDecision(outcome=Decided.DECLINE, words=("It was used.",), clause="2")
+    return decide_case(case_id, decision, actor, store, POLICY, now=at(60))
+
+
+CHANGES: dict[str, Callable[[str, Store], object]] = {
+    "a file": partial(adds, "first.png"),
+    "another file": partial(adds, "second.png"),
+    "a decision": partial(decides, "sam"),
+    "another decision": partial(decides, "kim"),
+    "its place": lambda case_id, store: place(ADA, case_id, store),
+}
+"""What changes a case in review."""
+
+
+@pytest.mark.parametrize(("twin", "act"), list(permutations(CHANGES, 2)))
+def test_what_changes_a_case_overwrites_no_change_that_came_between(twin: str, act: str) -> None:
+    """It is as if it had come after that: it is made of the case as it is by then, or refused."""
+    found: list[RefundCase] = []
+    for is_between in (True, False):
+        store = FakeStore()
+        record_events(store, paid())
+        case_id = request_refund(store, refund_claim(), minute=10).case_id
+        record_events(store, event_of(dispute()), now=at(21))
+        over = OvertakenStore(store, partial(CHANGES[twin], case_id, store))
+        if not is_between:
+            over.overtake()
+        with suppress(CaseClosed):
+            CHANGES[act](case_id, cast(Store, over))
+        assert over.is_overtaken
+        found += world(store).cases.values()
+    between, after = found
+    assert between == after
 
 
 def test_a_closed_lot_that_was_read_too_early_is_read_again() -> None:
