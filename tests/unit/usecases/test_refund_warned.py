@@ -19,6 +19,7 @@ from ledger.policy.rules import decide
 from ledger.ports.documents import DocumentKind
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.send_refunds import send_refund
 from tools.testing.builders import (
     ADA,
     CH,
@@ -35,7 +36,7 @@ from tools.testing.builders import (
     refund_context,
     request_refund,
 )
-from tools.testing.fakes import FakeStore, world
+from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.testing.unguarded import decide_case, decide_deferred
 from tools.verify import check
 
@@ -99,6 +100,7 @@ OFF = [
     replace(POLICY, fraud_warning_refund_up_to_minor={"EUR": 5000}),
 ]
 DECLINED = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("It is in order.",), clause="5")
+APPROVED = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("It was lost.",), clause="6", money_minor=2000)
 INQUIRY = dispute(state=DisputeState.INQUIRY)
 
 
@@ -217,6 +219,26 @@ def test_what_a_person_decided_of_an_inquiry_stands_once_it_is_closed() -> None:
     record_events(store, event_of(replace(INQUIRY, state=DisputeState.INQUIRY_CLOSED, at=at(50))), now=at(55))
     assert looked(store, minute=100) == []
     assert (case_of(store).state, case_of(store).decided_by) == (CaseState.DECLINED, "sam")
+
+
+@pytest.mark.parametrize(
+    ("make", "follows"),
+    [(inquired, DisputeState.INQUIRY_CLOSED), (inquired, DisputeState.OPEN), (warned, DisputeState.OPEN)],
+)
+def test_a_case_that_a_person_has_approved_is_declined_by_no_job(
+    make: Callable[[], FakeStore], follows: DisputeState
+) -> None:
+    """The refund failed, and whoever approved it decides again."""
+    store, provider = make(), FakeProvider()
+    (case,) = looked(store, POLICY)
+    approved = decide_case(case.case_id, APPROVED, "sam", store, POLICY, now=at(40))
+    send_refund(approved.tag, store, lambda _: provider, clock=lambda: at(41))
+    record_events(store, event_of(provider.move_refund_to(RefundState.FAILED)), now=at(45))
+    follow(PI, store, now=at(46))
+    record_events(store, event_of(replace(INQUIRY, state=follows, at=at(50))), now=at(55))
+    assert looked(store, POLICY, minute=200) == []
+    assert case_of(store).state is CaseState.IN_REVIEW
+    assert [one.case_id for one in store.review_queue(10).items] == [case.case_id]
 
 
 def test_a_request_that_was_declined_before_does_not_answer_a_warning() -> None:
