@@ -413,6 +413,19 @@ def test_a_case_that_nobody_asked_for_is_shown_to_support_alone_until_money_goes
     assert answered() == ([case.case_id], 200)
 
 
+def test_a_case_says_when_it_was_opened_and_when_it_was_decided(world: World) -> None:
+    """The bank asks what was answered before the dispute."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    opened_at, decided_at = world.services.now(), world.services.now() + timedelta(days=3)
+    decision = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("It worked.",), clause="6")
+    decide_case(case_id, decision, "sam", world.services.store, world.services.policy, now=decided_at)
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (shown,) = world.sam.get(PATH).json["purchases"]
+    (case,) = shown["cases"]
+    assert datetime.fromisoformat(case["decided_at"]) == decided_at
+    assert opened_at - timedelta(minutes=5) < datetime.fromisoformat(case["opened_at"]) <= opened_at
+
+
 def test_a_second_payment_for_one_order_is_said_where_the_bank_asks_for_it(world: World) -> None:
     """The customer may be right about it, and not about the first."""
     order_id = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
