@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -423,3 +424,17 @@ def test_no_job_takes_a_list_for_whole_of_which_an_item_can_not_be_read(name: st
     store, _ = store_over({"Items": [unreadable, unreadable]})
     with pytest.raises(UnreadableItem, match="2 items can't be read"):
         list(method(store))
+
+
+@pytest.mark.parametrize("times", list(permutations([NOON, NOON + timedelta(hours=1), None])))
+@pytest.mark.parametrize("name", WORK)
+def test_what_can_not_be_read_waits_since_its_oldest_item(name: str, times: tuple[datetime | None, ...]) -> None:
+    """In whatever order they are found. One that doesn't say since when it waits makes it no younger."""
+    key, method = WORK[name]
+    wire = "approved_at" if name == "outbox" else "since"
+    unreadable = keys.document_key(key) | {"schema_version": {"N": "99"}}
+    found = [unreadable | ({wire: {"S": sortable(time)}} if time else {}) for time in times]
+    store, _ = store_over({"Items": found})
+    with pytest.raises(UnreadableItem) as told:
+        list(method(store))
+    assert told.value.since == NOON
