@@ -138,6 +138,7 @@ def console(world: World, page: Browser, monkeypatch: pytest.MonkeyPatch) -> Ite
     thread = threading.Thread(target=gateway.serve_forever, args=(0.02,))
     thread.start()
     yield Console(gateway, page)
+    page.open("about:blank")  # what the page would ask later is of no test's world
     gateway.shutdown()
     thread.join()
     gateway.server_close()
