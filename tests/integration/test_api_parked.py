@@ -10,6 +10,7 @@ from ledger.domain import catalogue
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, Trigger
 from ledger.ports.commit import Commit
+from ledger.usecases.attribute_parked import UNREADABLE
 from ledger.usecases.parked_events import release_of
 from tests.integration.conftest import ADA, World
 from tests.integration.test_release_parked import SECRET, START, of_a_price, receive, release
@@ -166,7 +167,8 @@ def test_what_this_release_can_not_read_stays_parked_whoever_tries(parked: World
     assert parked.sam.get(path).status == 200
     assert parked.sam.get(f"{path}/mute").json["refusal"].startswith("This release can't read")
     assert parked.sam.post(f"{path}/mute", why).status == 409
-    assert parked.sam.post(f"{path}/attribution", {**why, "account_id": account}).status == 409
+    attributed = parked.sam.post(f"{path}/attribution", {**why, "account_id": account})
+    assert (attributed.status, attributed.json["detail"]) == (409, UNREADABLE)
     assert parked.sam.post(f"{path}/replay", why, key="key_1").json["outcome"] == "parked"
     parked.services.clock = lambda: START
     assert release(parked.services, hours=2) == {"parked": 4}

@@ -35,6 +35,7 @@ REPLAYS_ROUTE = "replays"
 
 Translate = Callable[[Receipt], Event | None]
 
+UNREADABLE = "This release can't read what the provider sent. A release that reads it has to be deployed first."
 ATTRIBUTABLE = frozenset({ParkReason.NO_ACCOUNT, ParkReason.AMBIGUOUS_ACCOUNT})
 """The reasons for which an event is booked once it is known whose it is. No other is a question of the account."""
 
@@ -85,7 +86,9 @@ def attribute_parked(
     if receipt.parked_reason is None:
         return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
     event = translate(receipt)
-    if receipt.parked_reason not in ATTRIBUTABLE or event is None or event.not_bookable:
+    if event is None:
+        raise RequestRefused(UNREADABLE)
+    if receipt.parked_reason not in ATTRIBUTABLE or event.not_bookable:
         raise RequestRefused(f"It is parked as {receipt.parked_reason}: it does not lack an account.")
     subject = receipt.cause
     run_transaction(lambda: _record(attribution, event, store, authority, now), f"attribution of {subject}")

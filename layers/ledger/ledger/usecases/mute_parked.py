@@ -25,7 +25,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import mute_key, subject_act_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.attribute_parked import read_receipt
+from ledger.usecases.attribute_parked import UNREADABLE, read_receipt
 from ledger.usecases.record_event import is_of_nobody, release_parked
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -194,7 +194,7 @@ def _refusal(receipt: Receipt, store: Store, translate: Translate) -> str:
         return f"It is parked as {receipt.parked_reason}: that always needs a person. It may be a customer's money."
     event = translate(receipt)
     if event is None:
-        return "This release can't read what the provider sent: nobody knows whose it is."
+        return UNREADABLE
     if not is_of_nobody(event, store):
         return "It names an order or account of ours, or what the catalogue sells: it always needs a person."
     return ""
