@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,6 +34,7 @@ ENGINES = ("ministack", "dynamodb-local")
 _NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries AWS's DynamoDB Local 1.25.1
 _NPM_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 _READY_WITHIN_S = 60
+_PORTS = range(10_000, 16_000)  # outgoing connections get theirs from 16,000 (gVisor) or 32,768 (Linux) on
 
 
 class EngineError(Exception):
@@ -130,10 +132,14 @@ def _child(
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that is free now, below those that the system gives to connections and servers."""
+    candidates = list(_PORTS)
+    random.SystemRandom().shuffle(candidates)  # not by the common generator: tests seed it, in all workers alike
+    for port in candidates:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise EngineError(f"127.0.0.1 has no free port from {_PORTS.start} to {_PORTS.stop - 1}: end what listens there.")
 
 
 def _command(engine: str, port: int, python: Path | None) -> list[str]:

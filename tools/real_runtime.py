@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 
-_READY_WITHIN_S = 20
+_READY_WITHIN_S = 60
 _INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 
