@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from jwt.algorithms import RSAAlgorithm
 from tools import template as templates
 from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway, Handler
+from tools.devserver.payload import Request
 from tools.template import TemplateError, parse, routes
 from tools.testing.races import at_once
 from tools.testing.waiting import PATIENCE_S
@@ -608,6 +610,33 @@ def test_what_is_no_webhook_is_served_one_at_a_time(house: House) -> None:
     house.meanwhile = lambda: together.wait(PATIENCE_S)
     at_once([lambda: house.send("POST", "/webhooks/x")] * 2)
     assert not together.broken, "deliveries of the providers do race each other"
+
+
+def test_what_runs_comes_to_its_end_before_the_gateway_closes_and_nothing_runs_after(house: House) -> None:
+    """A late request is refused: its function would make a runtime for itself, of whatever world comes next."""
+    began, may_end = threading.Event(), threading.Event()
+
+    def meanwhile() -> None:
+        began.set()
+        may_end.wait(PATIENCE_S)
+
+    house.meanwhile = meanwhile
+    replies: list[Reply] = []
+    asking = threading.Thread(target=lambda: replies.append(house.own(house.token())))
+    asking.start()
+    assert began.wait(PATIENCE_S)
+    house.gateway.shutdown()
+    closing = threading.Thread(target=house.gateway.server_close)
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive()
+    may_end.set()
+    closing.join(PATIENCE_S)
+    asking.join(PATIENCE_S)
+    assert [reply.status for reply in replies] == [200]
+    for target in ("/public/x", "/webhooks/x"):
+        assert house.gateway.respond(Request("POST", target, Message())).status == 503
+    assert len(house.seen) == 1
 
 
 def test_a_job_is_run_with_its_schedules_event(house: House) -> None:

@@ -97,6 +97,7 @@ class Gateway(ThreadingHTTPServer):
         self._authorizers = jwt_authorizers(template, parameters)
         self._jobs = jobs(template)
         self._turn = threading.Lock()
+        self._is_closed = False
         self._issuer = LocalIssuer()
         folders = {route.folder for route in self.routes} | self._jobs.keys()
         self._handlers = {folder: find(folder) for folder in folders}
@@ -131,6 +132,12 @@ class Gateway(ThreadingHTTPServer):
         self.stream.wake()
         return result
 
+    def server_close(self) -> None:
+        """Stop listening. A function of the API that runs comes to its end before; none is called after."""
+        with self._turn:
+            self._is_closed = True
+        super().server_close()
+
     def _routed(self, request: Request) -> GatewayResponse:
         if (request.method, request.path) == ("POST", TOKEN_PATH):
             return response_of(self._issuer.redeem(request.body))
@@ -159,6 +166,8 @@ class Gateway(ThreadingHTTPServer):
         turn = contextlib.nullcontext() if route.path.startswith("/webhooks/") else self._turn
         try:
             with turn:
+                if self._is_closed:
+                    return GatewayResponse.message(503, "Service Unavailable")
                 response = response_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
         except UnusableResult as unusable:
             print(f"{route.folder} returned no valid response: {unusable}")
