@@ -7,7 +7,7 @@ import pytest
 from ledger.api.responses.credit_notes import CreditNoteResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
-from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import BY_DECLARATION, BY_POLICY, CaseState, RefundCase, RefundReason
 from tools.testing.builders import ADA, LATER, NOON, PI
 
 CASE = RefundCase(
@@ -28,12 +28,12 @@ CASE = RefundCase(
         (ADA, "you"),
         ("support:sam", "support"),
         (f"support:{ADA}", "support"),
-        (BY_POLICY, "support"),
-        ("declaration:W-7K3F-9Q2M-4XNP", "support"),
+        (BY_POLICY, "policy"),
+        (f"{BY_DECLARATION}W-7K3F-9Q2M-4XNP", "form"),
     ],
 )
-def test_only_what_was_sent_with_the_customers_login_was_opened_by_the_customer(opener: str, shown: str) -> None:
-    """Who else opened it is not named."""
+def test_a_case_says_how_it_was_opened(opener: str, shown: str) -> None:
+    """Only what was sent with the customer's login was surely opened by the customer. No person is named."""
     assert CaseResponse.of(replace(CASE, opened_by=opener)).opened_by == shown
 
 

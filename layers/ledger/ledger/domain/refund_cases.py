@@ -92,6 +92,8 @@ TRANSITIONS = {
 
 BY_POLICY, BY_PROVIDER, BY_SENDER = "policy", "provider", "send_refunds"
 """Actors that are not people: the rules, the provider's reports, and the sender of refunds."""
+BY_DECLARATION = "declaration:"
+"""Before its id: who opened a case on the public page."""
 
 
 class FollowStage(StrEnum):
@@ -223,9 +225,7 @@ class RefundCase:
     reason: RefundReason
     state: CaseState
     opened_at: datetime
-    opened_by: (
-        str  # the account, the person of support who opened it in the customer's name, or `declaration:` and its id
-    )
+    opened_by: str  # the account, BY_POLICY, `support:` and the person, or BY_DECLARATION and the declaration's id
     correlation_id: str  # of the request that opened it
     submitted_evidence: SubmittedEvidence = SubmittedEvidence()
     mismatches: tuple[Text, ...] = ()  # where the submitted evidence differs from the ledger

@@ -1,13 +1,13 @@
 """Refund cases, as their customer sees them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.model import WITHDRAWAL_PAGE, ResponseModel
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import BY_DECLARATION, BY_POLICY, CaseState, RefundCase, RefundReason
 from ledger.policy.texts import case_state_text, shipped_texts
 
 
@@ -20,7 +20,9 @@ class CaseResponse(ResponseModel):
     state: CaseState
     words: str = Field(description="What happens next.")
     opened_at: datetime
-    opened_by: str
+    opened_by: Literal["you", "form", "support", "policy"] = Field(
+        description="`you`: with the customer's login. `form`: on the public page. `policy`: without anybody's request."
+    )
     decision: DecisionResponse | None
     decided_at: datetime | None
     decide_at: datetime | None = Field(description="For a deferred case: when it is decided automatically.")
@@ -49,7 +51,7 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
         "state": case.state,
         "words": shipped_texts().render(case_state_text(case.state)),
         "opened_at": case.opened_at,
-        "opened_by": "you" if case.opened_by == case.account_id else "support",
+        "opened_by": _opener(case),
         "decision": DecisionResponse.of(case.decision) if case.decision else None,
         "decided_at": case.decided_at,
         "decide_at": case.deferred_until,
@@ -58,6 +60,15 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
         "mismatches": shipped_texts().render_all(case.mismatches),
         "evidence": list(case.evidence),
     }
+
+
+def _opener(case: RefundCase) -> Literal["you", "form", "support", "policy"]:
+    """Return who opened a case, without naming a person of support."""
+    if case.opened_by == case.account_id:
+        return "you"
+    if case.opened_by.startswith(BY_DECLARATION):
+        return "form"
+    return "policy" if case.opened_by == BY_POLICY else "support"
 
 
 class CasePage(ResponseModel):

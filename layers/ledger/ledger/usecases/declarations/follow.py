@@ -29,7 +29,7 @@ from ledger.domain.declarations import (
 from ledger.domain.errors import CaseAlreadyOpen, NotFound
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailKind
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.refund_cases import BY_DECLARATION, CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
@@ -198,7 +198,7 @@ def _withdraw(declaration: Declaration, store: Store, policy: PolicyParameters, 
         submitted_evidence=SubmittedEvidence(),  # what was written stays with the declaration, and ends with it
         key=declaration.declaration_id,
         fingerprint=declaration.submission.fingerprint,
-        opened_by=f"declaration:{declaration.declaration_id}",
+        opened_by=f"{BY_DECLARATION}{declaration.declaration_id}",
         route=DECLARATIONS_ROUTE,
         asked_at=declaration.declared_at,
         received_at=declaration.confirmed_at,
