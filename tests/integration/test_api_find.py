@@ -250,6 +250,7 @@ def test_why_explains_an_id_with_its_chain(invoiced: World) -> None:
     chain = invoiced.sam.get("/support/why/INV-7").json
     assert (chain["account_ids"], chain["is_cut"]) == ([ADA], False)
     assert {"event", "fact", "entry"} <= {one["kind"] for one in chain["lines"]}
+    assert invoiced.sam.get("/support/why/inv-7").json == chain | {"id": "inv-7"}
     invoiced.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 5})
     assert invoiced.sam.get("/support/why/run_1").status == 404
     shown = invoiced.sam.get("/support/why/run_1", query={"account_id": ADA}).json

@@ -125,7 +125,17 @@ def _by_index(text: str, table: Searched, address_key: str | None) -> "_Found":
         if row.kind is NameKind.PARKED:
             owner, event_id = parked_name_of(row)
             found.follow([keys.receipt_key("", event_id, owner)])
-    return found if any(concerns(item, text) for item in found.items.values()) else _Found(table)
+    is_proven = any(concerns(item, text) for item in found.items.values()) or _has_number(found.items.values(), text)
+    return found if is_proven else _Found(table)
+
+
+def _has_number(found: Iterable[Item], text: str) -> bool:
+    """Return whether a text is the number of a payment's invoice, in any case and spacing."""
+    world = World()
+    for item in found:
+        world.add(item)
+    numbers = (payment.invoice_number for _, payment in world.purchases())
+    return any(number and number_as_searched(number) == number_as_searched(text) for number in numbers)
 
 
 class _Found:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import field
 from datetime import datetime
 
+from ledger.domain.index_rows import number_as_searched
 from ledger.domain.records import record
 
 
@@ -34,7 +35,7 @@ def lines_that_concern(text: str, lines: Iterable[Line]) -> list[Line]:
     themselves: a run draws from several lots, and would lead to everything.
     """
     lines = list(lines)
-    chosen = {n for n, line in enumerate(lines) if any(mentions(name, text) for name in line.ids | line.about)}
+    chosen = {n for n, line in enumerate(lines) if any(is_about(name, text) for name in line.ids | line.about)}
     known = frozenset[str]().union(*(lines[n].ids for n in chosen))
     while True:
         more = {n for n, line in enumerate(lines) if n not in chosen and line.ids & known}
@@ -74,6 +75,11 @@ def in_order(lines: Iterable[Line]) -> list[Line]:
     entries = iter(in_one_order(line.at for line in lines if line.kind == "entry"))
     placed = [(next(entries) if line.kind == "entry" else line.at, rank_of(line.kind), line) for line in lines]
     return [line for *_, line in sorted(placed, key=lambda one: one[:2])]
+
+
+def is_about(name: str, text: str) -> bool:
+    """Return whether a text is a name, or an id in it. An invoice's number may be written in any case and spacing."""
+    return mentions(name, text) or number_as_searched(name) == number_as_searched(text)
 
 
 def mentions(value: object, text: str) -> bool:

@@ -17,7 +17,7 @@ from ledger.ports.documents import sortable
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.balance_lines import balance_in_words, balance_of_lots_in_words
-from ledger.usecases.chain import Line, in_order, lines_that_concern, mentions
+from ledger.usecases.chain import Line, in_order, is_about, lines_that_concern
 from ledger.usecases.chain_lines import (
     entry_line,
     failed_run_line,
@@ -134,7 +134,7 @@ def _history(account_id: AccountId, store: Store, text: str | None, unowned: Ite
     found = [*(one.line for one in lines), *more]
     if newest_from is None or text is None:
         return found, is_cut
-    named = {line.at for line in (*found, *unowned) if any(mentions(name, text) for name in line.ids)}
+    named = {line.at for line in (*found, *unowned) if any(is_about(name, text) for name in line.ids)}
     moments = named | _moments_of_run(account_id, text, store)
     return [*_entries_of(moments, account_id, newest_from, store, names_of_lots(purchases)), *found], is_cut
 
