@@ -253,7 +253,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.api.responses.orders": ("integration/test_api_shop",),
     "ledger.api.responses.parked": ("integration/test_api_parked",),
     "ledger.webhook": ("functions/test_webhook", "functions/test_reported"),
-    "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
+    "ledger.runtime": ("functions/test_runtime", "functions/test_webhook", "functions/test_jobs"),
     "ledger.archive": ("functions/test_archive", "functions/test_webhook"),
     "ledger.job": ("functions/test_jobs", "tools/test_template_sources"),
     **{f"ledger.usecases.{name}": tests for name, tests in _OF_USE_CASES.items()},

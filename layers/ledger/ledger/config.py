@@ -85,7 +85,7 @@ class Config:
             address_key=environment.get("ADDRESS_KEY", ""),
             api_bases={name: address or None for name, address in _by_provider(environment, "API_BASE").items()},
             mails_from=environment.get("MAILS_FROM") or None,
-            receipts_from=environment.get("RECEIPTS_FROM") or environment.get("MAILS_FROM") or None,
+            receipts_from=environment.get("RECEIPTS_FROM") or None,
             mails_reply_to=environment.get("MAILS_REPLY_TO") or "support@imagetaggerai.com",
             mail_sets=(
                 environment.get("MAILS_CONFIGURATION_SET", ""),

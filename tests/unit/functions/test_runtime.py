@@ -3,25 +3,31 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.config import Config
 from ledger.domain.errors import ConfigurationError, StoreUnavailable
 from ledger.domain.recent_requests import LimitedRequest, RequestLimit
+from ledger.mails.letters import House
 from ledger.policy import rules
 from ledger.policy.parameters import DEFAULT_FILE
+from ledger.ports.documents import intent_key
 from ledger.ports.gateway import Gateway
+from ledger.ports.reads import Keys
 from ledger.providers.registry import PROVIDERS
 from ledger.runtime import Runtime, prepare, runtime
 from ledger.secrets import SECRETS_TTL_S, Secret
+from tests.unit.functions.test_config import EVERYTHING_SET
 from tests.unit.functions.test_secrets import Manager
 from tests.unit.providers import acme
 from tests.unit.test_ses import MESSAGE, Client
+from tests.unit.usecases.test_found import RECEIPT
 from tools.testing.fakes import FakeProvider
 from tools.testing.races import at_once
 
@@ -56,6 +62,75 @@ def test_mails_count_a_balance_by_the_settings_of_the_draw(debt: str, *, is_debt
     seller = {"SELLER_NAME": "Acme", "SELLER_ADDRESS": "Street 1", "PUBLIC_URL": "https://billing.example.com"}
     services = Runtime(Config.of(ENVIRONMENT | seller | {"LOW_BALANCE": "50", "DEBT_WITHHELD": debt}))
     assert (services.mail_desk.low_balance, services.mail_desk.is_debt_withheld) == (50, is_debt_withheld)
+
+
+def test_a_mail_names_the_seller_and_the_pages_of_the_settings() -> None:
+    """An order's return address and the group of the desk are settings beside them."""
+    services = Runtime(Config.of(EVERYTHING_SET | {"CATALOGUE_FILE": "", "POLICY_FILE": ""}))
+    assert services.mail_desk.house == House(
+        seller="Shop Ltd",
+        address="1 High Street",
+        email="desk@example.com",
+        account_url="https://cancel",
+        public_url="https://public",
+    )
+
+
+SECRETS: dict[str, Callable[[Runtime], str]] = {
+    "SIGNING_SECRETS_NAME": lambda services: services.fetch_signing_secrets()["stripe"],
+    "PROVIDER_KEYS_NAME": lambda services: services.fetch_api_keys()["stripe"],
+    "ADDRESS_KEY_NAME": lambda services: services.address_key,
+}
+LOCAL = dict(zip(SECRETS, ("whsec", "sk", "salt"), strict=True))
+
+
+class Named:
+    """A secrets manager whose secrets are their names."""
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - as botocore names it
+        """Return a secret with a text for each provider, or the one that is a text."""
+        is_text = SecretId == "ADDRESS_KEY_NAME"
+        return {"SecretString": SecretId if is_text else json.dumps(dict.fromkeys(PROVIDERS, SecretId))}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_fetched_by_its_name_or_is_a_setting_of_a_local_run(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One for another would refuse every delivery, or pay nothing back."""
+    services = Runtime(Config.of(EVERYTHING_SET | {"ADDRESS_KEY": "salt"} | dict.fromkeys(SECRETS, "") | {name: name}))
+    monkeypatch.setattr(services, "client", {"secretsmanager": Named()}.__getitem__)
+    assert {each: read(services) for each, read in SECRETS.items()} == LOCAL | {name: name}
+
+
+def test_the_table_and_the_region_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the store as of any other service."""
+    services = Runtime(Config.of(EVERYTHING_SET))
+    asked: list[dict[str, Any]] = []
+
+    def dispatch(_: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        asked.append(arguments)
+        return {}
+
+    monkeypatch.setattr(services.connection, "dispatch", dispatch)
+    services.store.read(Keys(documents=frozenset({intent_key("1")})))
+    assert [one["TableName"] for one in asked] == ["table"]
+    services.session.set_credentials("x", "x")
+    clients = [services.connection.client, services.client("secretsmanager")]
+    assert [one.meta.region_name for one in clients] == ["eu-central-1"] * 2
+
+
+def test_a_release_is_a_deployment_of_its_own() -> None:
+    """What is parked is translated again with the next one."""
+    names = [Runtime(Config.of(ENVIRONMENT | {"RELEASE": release})).deployment for release in ("arn:layer:7", "")]
+    assert names[0] == f"arn:layer:7{names[1]}"
+
+
+def test_a_parked_event_that_no_release_reads_is_logged_by_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    """It names the provider too: the timeline has it by this name."""
+    parked = replace(RECEIPT, provider="gone", event_id="evt_1", body=b"{}")
+    assert Runtime(Config.of(ENVIRONMENT)).translate_parked(parked) is None
+    assert [vars(one)["event"] for one in caplog.records] == ["gone:evt_1"]
 
 
 def test_a_rotated_api_key_is_in_use_without_a_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +207,7 @@ def test_a_wrong_environment_fails_at_the_event_not_in_init(monkeypatch: pytest.
 def test_a_stage_without_an_address_sends_no_mails() -> None:
     """With one it has a mail service."""
     assert Runtime(Config.of(ENVIRONMENT)).mailer is None
+    assert Runtime(Config.of(ENVIRONMENT | {"RECEIPTS_FROM": "receipts@example.com"})).mailer is None
     assert Runtime(Config.of(ENVIRONMENT | {"MAILS_FROM": "billing@example.com"})).mailer is not None
 
 
@@ -185,6 +261,17 @@ def test_a_bucket_of_another_server_is_named_in_the_path(setting: dict[str, str]
     services = Runtime(Config.of(ENVIRONMENT | setting))
     services.session.set_credentials("x", "x")
     assert services.client("s3").meta.config.s3["addressing_style"] == style
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_a_line_counts_unless_metrics_are_switched_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_measured: bool
+) -> None:
+    """As metrics by themselves do."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "billing")
+    services = Runtime(Config.of(ENVIRONMENT | {"POWERTOOLS_METRICS_DISABLED": str(not is_measured).lower()}))
+    services.lines.write("ERROR", "refused", {}, ("BadSignatures",))
+    assert ("BadSignatures" in capsys.readouterr().out) is is_measured
 
 
 @pytest.mark.parametrize("is_measured", [True, False])
