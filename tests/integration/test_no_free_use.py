@@ -247,7 +247,7 @@ def test_an_order_that_was_answered_gets_that_answer_again_whatever_a_plan_needs
     """The law of the day on which credits are locked may begin between the request and its repetition."""
     plan, key = {**BARE, "product_id": "creator_monthly"}, new_key()
     here, locking = world.services, world.services.policy
-    here.policy = replace(locking, law=replace(locking.law, credits_locked_from=None))
+    here.policy = replace(locking, law=replace(locking.law, credits_locked_from=date.max))
     first = Frontend(EVE).post("/orders", plan, key=key)
     here.policy = locking
     again = Frontend(EVE).post("/orders", plan, key=key)

@@ -15,10 +15,21 @@ from tools import holidays as generator
 SHIPPED = law.load()
 
 
+PLAIN: dict[str, Any] = {
+    "version": "1",
+    "credits_locked_from": "open",
+    "rights": [{"countries": ["*"], "right": "none"}],
+    "plan_measures": [],
+    "renewals": [],
+    "renewal_consents": [],
+    "resellers": {},
+}
+"""The least that a law has to say."""
+
+
 def parsed(*rights: dict[str, Any], **calendars: Any) -> Law:
     """A law of these rights, and one for every other country."""
-    document = {"version": "1", "rights": [*rights, {"countries": ["*"], "right": "none"}]}
-    return law.parse(document, {"years": [2026, 2030], **calendars})
+    return law.parse({**PLAIN, "rights": [*rights, *PLAIN["rights"]]}, {"years": [2026, 2030], **calendars})
 
 
 def test_the_shipped_calendars_are_those_of_the_library() -> None:
@@ -80,12 +91,12 @@ def test_the_first_rule_of_a_country_counts_before_its_own_day() -> None:
 
 def test_the_longest_right_is_of_whom_nothing_is_known() -> None:
     """By the days of somebody who was not informed, then by the others; of each country its newest rule."""
-    one = {"countries": ["A"], "right": "statutory", "days": 14, "days_uninformed": 380}
-    two = {"countries": ["B"], "right": "statutory", "days": 30, "days_uninformed": 100}
-    three = {"countries": ["C"], "right": "statutory", "days": 20, "days_uninformed": 380}
-    past = {"countries": ["D"], "right": "statutory", "days": 14, "days_uninformed": 900}
-    now: dict[str, Any] = {"countries": ["D"], "right": "none", "from": "2027-01-01"}
-    for rights in ([one, two, three, past, now], [now | {"countries": ["E"]}, three, two, one]):
+    one = {"countries": ["AA"], "right": "statutory", "days": 14, "days_uninformed": 380}
+    two = {"countries": ["BB"], "right": "statutory", "days": 30, "days_uninformed": 100}
+    three = {"countries": ["CC"], "right": "statutory", "days": 20, "days_uninformed": 380}
+    past = {"countries": ["DD"], "right": "statutory", "days": 14, "days_uninformed": 900}
+    now: dict[str, Any] = {"countries": ["DD"], "right": "none", "from": "2027-01-01"}
+    for rights in ([one, two, three, past, now], [now | {"countries": ["EE"]}, three, two, one]):
         longest = parsed(*rights).longest
         assert (longest.days, longest.days_uninformed) == (20, 380)
 
@@ -128,7 +139,7 @@ def test_the_rest_of_the_file_is_checked_too() -> None:
     assert parsed().years == range(2026, 2031)
     assert parsed().version == "1"
     with pytest.raises(PolicyError, match="unknown field colour"):
-        law.parse({"version": "1", "rights": [], "colour": "red"}, {"years": [2026, 2026]})
+        law.parse({**PLAIN, "colour": "red"}, {"years": [2026, 2026]})
 
 
 @pytest.mark.parametrize(
@@ -139,6 +150,14 @@ def test_the_rest_of_the_file_is_checked_too() -> None:
         ({"countries": ["DE"], "right": "unclear", "days": 0}, "rights.0: days is 0"),
         ({"countries": "DE", "right": "none"}, "rights.0: countries is 'DE', should be a list"),
         ({"countries": ["DE"], "right": "none", "colour": "red"}, "rights.0: unknown field colour"),
+        ({"countries": ["DE"], "right": "some"}, "rights.0: right is 'some', should be statutory or unclear or none"),
+        ({"countries": ["DE"], "right": "none", "from": "soon"}, "rights.0: from is 'soon', should be a day"),
+        (
+            {"countries": ["DE"], "right": "unclear", "days": 7, "recommends": "mercy"},
+            "rights.0: recommends is 'mercy', should be ",
+        ),
+        ({"countries": ["Germany"], "right": "none"}, "rights.0: countries is 'Germany', should be codes of two"),
+        ({"countries": [49], "right": "none"}, "rights.0: countries is 49, should be codes of two"),
         ({"countries": ["DE", "DE"], "right": "none"}, "rights.0: DE has a rule from 0001-01-01 on already"),
     ],
 )
@@ -158,7 +177,7 @@ def test_the_rules_of_a_country_are_in_the_order_of_their_days() -> None:
 def test_every_other_country_needs_a_rule() -> None:
     """Else an order from it could not be judged."""
     with pytest.raises(PolicyError, match=r"one for `\*`"):
-        law.parse({"version": "1", "rights": [{"countries": ["DE"], "right": "none"}]}, {"years": [2026, 2026]})
+        law.parse({**PLAIN, "rights": [{"countries": ["DE"], "right": "none"}]}, {"years": [2026, 2026]})
 
 
 @pytest.mark.parametrize(
@@ -247,8 +266,7 @@ def test_a_renewal_has_a_right_of_its_own_from_its_day_on_and_for_ever_open_with
     """The shipped law of the United Kingdom waits for its day."""
     assert SHIPPED.renewals["GB"].since == date.max
     document = {
-        "version": "1",
-        "rights": [{"countries": ["*"], "right": "none"}],
+        **PLAIN,
         "renewals": [{"countries": ["GB", "JE"], "from": "2027-01-01", "days": 14, "from_months": 12}],
         "resellers": {"paddle": {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}},
     }
@@ -296,8 +314,7 @@ RESELLER: dict[str, Any] = {"name": "Paddle.com", "address": "https://paddle.net
 
 def with_part(**changed: Any) -> Law:
     """A law with other renewals, resellers or settings."""
-    document = {"version": "1", "rights": [{"countries": ["*"], "right": "none"}], **changed}
-    return law.parse(document, {"years": [2026, 2030]})
+    return law.parse({**PLAIN, **changed}, {"years": [2026, 2030]})
 
 
 @pytest.mark.parametrize(("name", "least", "most"), [("days", 1, 365), ("from_months", 1, 120)])
@@ -347,6 +364,9 @@ def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
             r"0: refused_from is before from",
         ),
         ({"credits_locked_from": 7}, "the law: credits_locked_from is 7, should be a text"),
+        ({"credits_locked_from": "2027-13-01"}, "the law: credits_locked_from is '2027-13-01', should be a day"),
+        ({"renewals": [{**RENEWAL, "countries": ["gb"]}]}, r"renewals\.0: countries is 'gb', should be codes"),
+        ({"renewals": [{**RENEWAL, "from": "2027"}]}, r"renewals\.0: from is '2027', should be a day"),
     ],
 )
 def test_a_wrong_part_of_the_law_is_named(changed: dict[str, Any], says: str) -> None:
@@ -355,10 +375,18 @@ def test_a_wrong_part_of_the_law_is_named(changed: dict[str, Any], says: str) ->
         with_part(**changed)
 
 
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_part_that_is_left_out_is_no_empty_one(name: str) -> None:
+    """Else customers would lose the rights in it, and nobody would be told."""
+    without = {key: value for key, value in PLAIN.items() if key != name}
+    with pytest.raises(PolicyError, match=f"the law: {name} is None"):
+        law.parse(without, {"years": [2026, 2030]})
+
+
 def test_a_law_locks_credits_from_the_day_that_it_names_or_never() -> None:
-    """It needs neither renewals nor resellers."""
+    """`open` is no day yet. It needs neither renewals nor resellers."""
     plain = with_part()
-    assert (plain.credits_locked_from, plain.renewals, plain.resellers) == (None, {}, {})
+    assert (plain.credits_locked_from, plain.renewals, plain.resellers) == (date.max, {}, {})
     assert with_part(credits_locked_from="2027-01-01").credits_locked_from == date(2027, 1, 1)
 
 

@@ -326,7 +326,7 @@ def test_credits_are_locked_for_the_longest_right_with_its_free_days(
 
 def test_no_credits_are_locked_by_a_law_that_names_no_day_for_it() -> None:
     """However late the order is."""
-    policy = replace(POLICY, law=replace(POLICY.law, credits_locked_from=None))
+    policy = replace(POLICY, law=replace(POLICY.law, credits_locked_from=date.max))
     assert withdrawal.lock_days(MADE, policy, is_informed=False) is None
 
 

@@ -19,11 +19,12 @@ from which day on an order without it is refused: a day that the shop sets when 
 
 import functools
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields
@@ -110,7 +111,7 @@ class Law:
     """All rights, by country, and the calendars of public holidays."""
 
     version: str
-    credits_locked_from: date | None  # orders from this day on lock their credits until the consent is complete
+    credits_locked_from: date  # orders from this day on lock their credits until the consent is complete
     rights: Mapping[str, tuple[Right, ...]]  # by country, the oldest first; `*`: of every other one
     holidays: Mapping[str, frozenset[date]]  # by country
     years: range  # of which the holidays are known
@@ -194,10 +195,9 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     """Validate the rights, and the calendars that belong to them. Raise PolicyError naming the field."""
     fields = Fields(document, "the law", PolicyError)
     version, rights = fields.take("version", str), fields.take("rights", list)
-    renewals, resellers = fields.take("renewals", list, []), fields.take("resellers", dict, {})
-    consents = fields.take("renewal_consents", list, [])
-    measures = fields.take("plan_measures", list, [])
-    locked_from = fields.take("credits_locked_from", str, "")
+    renewals, resellers = fields.take("renewals", list), fields.take("resellers", dict)
+    consents, measures = fields.take("renewal_consents", list), fields.take("plan_measures", list)
+    locked_from = _take_day(fields, "credits_locked_from")
     fields.end()
     by_country: dict[str, tuple[Right, ...]] = {}
     for number, content in enumerate(rights):
@@ -223,7 +223,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     days = {country: found for country, found in calendars.items() if country != "years"}
     return Law(
         version=version,
-        credits_locked_from=date.fromisoformat(locked_from) if locked_from else None,
+        credits_locked_from=locked_from,
         rights=by_country,
         holidays={country: frozenset(map(date.fromisoformat, found)) for country, found in days.items()},
         years=range(first, last + 1),
@@ -249,17 +249,15 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
 
 def _parse_right(content: Any, where: str) -> tuple[list[str], Right]:
     fields = Fields(content, where, PolicyError)
-    kind = RightKind(fields.take("right", str))
-    recommends = fields.take("recommends", str, "")
-    since = fields.take("from", str, "")
+    kind = _take_one(fields, "right", RightKind)
     right = Right(
         kind=kind,
-        since=date.fromisoformat(since) if since else date.min,
+        since=_take_day(fields, "from", date.min),
         days=0 if kind is RightKind.NONE else fields.between("days", 1, 365),
         days_uninformed=fields.between("days_uninformed", 1, 3650) if kind is RightKind.STATUTORY else 0,
-        recommends=Recommendation(recommends) if recommends else None,
+        recommends=_take_one(fields, "recommends", Recommendation) if "recommends" in content else None,
     )
-    countries = fields.take("countries", list)
+    countries = _take_countries(fields)
     fields.end()
     return countries, right
 
@@ -268,26 +266,49 @@ _OPEN = "open"
 """Instead of a day: the law is made, and the day on which it begins is not."""
 
 
-def _day_of(text: str) -> date:
-    return date.max if text == _OPEN else date.fromisoformat(text)
+def _take_day(fields: Fields, name: str, default: date | None = None) -> date:
+    """Return a day, and remove it. Without a default it is required."""
+    text: str = fields.take(name, str) if default is None else fields.take(name, str, "")
+    if default is not None and not text:
+        return default
+    try:
+        return date.max if text == _OPEN else date.fromisoformat(text)
+    except ValueError:
+        fields.refuse(name, text, f"a day as 2026-11-01, or `{_OPEN}`")
+
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _take_one(fields: Fields, name: str, kind: type[_E]) -> _E:
+    """Return a field that is one of these, and remove it."""
+    text: str = fields.take(name, str)
+    if text not in set(kind):
+        fields.refuse(name, text, " or ".join(kind))
+    return kind(text)
+
+
+def _take_countries(fields: Fields) -> list[str]:
+    """Return the codes of countries, and remove them: `*` stands for every one that is not named."""
+    countries: list[Any] = fields.take("countries", list)
+    for code in countries:
+        if not isinstance(code, str) or not re.fullmatch(r"[A-Z]{2}|\*", code):
+            fields.refuse("countries", code, "codes of two capital letters, or `*`")
+    return countries
 
 
 def _parse_measure(content: Any, where: str) -> tuple[list[str], MeasureRule]:
     fields = Fields(content, where, PolicyError)
-    name, since = fields.take("measure", str), fields.take("from", str, "")
-    countries = fields.take("countries", list)
-    if name not in set(Measure):
-        fields.refuse("measure", name, " or ".join(Measure))
+    rule = MeasureRule(since=_take_day(fields, "from", date.min), measure=_take_one(fields, "measure", Measure))
+    countries = _take_countries(fields)
     fields.end()
-    return countries, MeasureRule(since=_day_of(since) if since else date.min, measure=Measure(name))
+    return countries, rule
 
 
 def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], RenewalConsentRule]:
     fields = Fields(content, where, PolicyError)
-    countries = fields.take("countries", list)
-    rule = RenewalConsentRule(
-        since=_day_of(fields.take("from", str)), refused_since=_day_of(fields.take("refused_from", str))
-    )
+    countries = _take_countries(fields)
+    rule = RenewalConsentRule(since=_take_day(fields, "from"), refused_since=_take_day(fields, "refused_from"))
     fields.end()
     if rule.refused_since < rule.since:
         raise PolicyError(f"{where}: refused_from is before from: the page is told to ask from then on.")
@@ -297,11 +318,11 @@ def _parse_renewal_consent(content: Any, where: str) -> tuple[list[str], Renewal
 def _parse_renewal(content: Any, where: str) -> tuple[list[str], RenewalRight]:
     fields = Fields(content, where, PolicyError)
     right = RenewalRight(
-        since=_day_of(fields.take("from", str)),
+        since=_take_day(fields, "from"),
         days=fields.between("days", 1, 365),
         from_months=fields.between("from_months", 1, 120),
     )
-    countries = fields.take("countries", list)
+    countries = _take_countries(fields)
     fields.end()
     return countries, right
 

@@ -230,7 +230,7 @@ def lock_days(made_at: datetime, policy: PolicyParameters, *, is_informed: bool)
     country or business the buyer names, credits are not used before the right to withdraw from them is over.
     """
     found = policy.law
-    if found.credits_locked_from is None or made_at.date() < found.credits_locked_from:
+    if made_at.date() < found.credits_locked_from:
         return None
     return _days(found.longest, policy, is_informed=is_informed) + law.MOST_FREE_DAYS.days + 1
 
