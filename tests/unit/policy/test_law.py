@@ -151,7 +151,10 @@ def test_the_rest_of_the_file_is_checked_too() -> None:
         ({"countries": "DE", "right": "none"}, "rights.0: countries is 'DE', should be a list"),
         ({"countries": ["DE"], "right": "none", "colour": "red"}, "rights.0: unknown field colour"),
         ({"countries": ["DE"], "right": "some"}, "rights.0: right is 'some', should be statutory or unclear or none"),
-        ({"countries": ["DE"], "right": "none", "from": "soon"}, "rights.0: from is 'soon', should be a day"),
+        (
+            {"countries": ["DE"], "right": "none", "from": "soon"},
+            "rights.0: from is 'soon', should be a day as 2026-11-01, or open",
+        ),
         (
             {"countries": ["DE"], "right": "unclear", "days": 7, "recommends": "mercy"},
             "rights.0: recommends is 'mercy', should be ",

@@ -252,7 +252,7 @@ def _parse_right(content: Any, where: str) -> tuple[list[str], Right]:
     kind = _take_one(fields, "right", RightKind)
     right = Right(
         kind=kind,
-        since=_take_day(fields, "from", date.min),
+        since=_take_day(fields, "from", _ALWAYS),
         days=0 if kind is RightKind.NONE else fields.between("days", 1, 365),
         days_uninformed=fields.between("days_uninformed", 1, 3650) if kind is RightKind.STATUTORY else 0,
         recommends=_take_one(fields, "recommends", Recommendation) if "recommends" in content else None,
@@ -262,19 +262,18 @@ def _parse_right(content: Any, where: str) -> tuple[list[str], Right]:
     return countries, right
 
 
+_ALWAYS = date.min.isoformat()
 _OPEN = "open"
 """Instead of a day: the law is made, and the day on which it begins is not."""
 
 
-def _take_day(fields: Fields, name: str, default: date | None = None) -> date:
+def _take_day(fields: Fields, name: str, *default: str) -> date:
     """Return a day, and remove it. Without a default it is required."""
-    text: str = fields.take(name, str) if default is None else fields.take(name, str, "")
-    if default is not None and not text:
-        return default
+    text: str = fields.take(name, str, *default)
     try:
         return date.max if text == _OPEN else date.fromisoformat(text)
     except ValueError:
-        fields.refuse(name, text, f"a day as 2026-11-01, or `{_OPEN}`")
+        fields.refuse(name, text, f"a day as 2026-11-01, or {_OPEN}")
 
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -299,7 +298,7 @@ def _take_countries(fields: Fields) -> list[str]:
 
 def _parse_measure(content: Any, where: str) -> tuple[list[str], MeasureRule]:
     fields = Fields(content, where, PolicyError)
-    rule = MeasureRule(since=_take_day(fields, "from", date.min), measure=_take_one(fields, "measure", Measure))
+    rule = MeasureRule(since=_take_day(fields, "from", _ALWAYS), measure=_take_one(fields, "measure", Measure))
     countries = _take_countries(fields)
     fields.end()
     return countries, rule
