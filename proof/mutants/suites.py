@@ -229,7 +229,8 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
 }
 _NAMES = ("domain/test_names",)
 _MAILS = (
-    *("mails/test_letters", "usecases/test_what_is_mailed", "usecases/test_sending_mails", "usecases/test_remind"),
+    *("mails/test_filled_letters", "mails/test_letters"),
+    *("usecases/test_what_is_mailed", "usecases/test_sending_mails", "usecases/test_remind"),
     *("usecases/test_low_balance", "usecases/test_reviews"),
 )
 _OWN: dict[str, tuple[str, ...]] = {
@@ -261,6 +262,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.config": ("functions/test_config", "functions/test_runtime", "functions/test_jobs"),
     "ledger.secrets": ("functions/test_secrets",),
     "ledger.relay": ("test_relay",),
+    "ledger.ses": ("test_ses",),
     "ledger.domain.accounts": ("domain/test_lots", "domain/test_grace", "contract/test_usage"),
     "ledger.domain.domain_events": ("test_relay", "dynamodb/test_stream_records", "functions/test_subscribers"),
     "ledger.domain.errors": ("api/test_errors",),

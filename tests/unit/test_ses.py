@@ -60,6 +60,11 @@ def test_a_request_is_what_ses_takes() -> None:
     with Stubber(client) as stub:
         stub.add_response("send_email", {"MessageId": "0100-1"}, request)
         assert ses(client).send(message) == "0100-1"
+    assert request["Destination"] == {"ToAddresses": ["ada@example.com"]}
+    content = request["Content"]["Simple"]
+    assert {part: one["Data"] for part, one in content["Body"].items()} == {"Text": "Hallo", "Html": "<p>Hallo</p>"}
+    (attached,) = content["Attachments"]
+    assert (attached["FileName"], attached["ContentType"]) == ("a.pdf", "application/pdf")
     assert request["EmailTags"] == [{"Name": "mail_id", "Value": "mail_1"}]
     assert {"Name": "X-Billing-Mail", "Value": "mail_1"} in request["Content"]["Simple"]["Headers"]
     assert (request["FromEmailAddress"], request["ConfigurationSetName"]) == ("Shop <shop@example.com>", "mails")

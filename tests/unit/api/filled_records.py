@@ -26,18 +26,20 @@ SPELT: Mapping[str, str] = {
 """How a field spells its value, if not every text will do."""
 
 
-def filled(kind: Any, *, variant: int = 0) -> Any:
+def filled(kind: Any, *, variant: int = 0, apart: timedelta = timedelta(minutes=1)) -> Any:
     """Return a value of an annotated type, with a value of its own in each field at any depth.
 
-    Two yes-or-no fields of a record differ in one of the variants 0 to 3. A record in itself is left out.
+    Two yes-or-no fields of a record differ in one of the variants 0 to 3. A record in itself is left out. Two times are
+    as far apart as that, or more.
     """
-    return _Filler(variant).value(kind, "it", ())
+    return _Filler(variant, apart).value(kind, "it", ())
 
 
 class _Filler:
-    def __init__(self, variant: int) -> None:
+    def __init__(self, variant: int, apart: timedelta) -> None:
         self._numbers = count(1)
         self._variant = variant
+        self._apart = apart
 
     def value(self, kind: Any, name: str, inside: tuple[Any, ...]) -> Any:
         number = next(self._numbers)
@@ -61,7 +63,7 @@ class _Filler:
             return make(**{one: self.value(hints[one], one, within) for one in taken})
         if issubclass(kind, BaseModel):
             return kind(**{one: self.value(of.annotation, one, inside) for one, of in kind.model_fields.items()})
-        return _plain(kind, name, number)
+        return _plain(kind, name, number, self._apart)
 
     def _collection(self, origin: Any, arguments: list[Any], name: str, inside: tuple[Any, ...]) -> Any:
         if any(one in inside for one in arguments):
@@ -72,14 +74,14 @@ class _Filler:
         return frozenset(values) if issubclass(origin, AbstractSet) else tuple(values)
 
 
-def _plain(kind: Any, name: str, number: int) -> Any:
+def _plain(kind: Any, name: str, number: int, apart: timedelta) -> Any:
     made: dict[Any, Any] = {
         **dict.fromkeys((str, object), SPELT.get(name, name + "_{}").format(number)),
         bytes: f"{name}_{number}".encode(),
         int: number,
         Decimal: Decimal(number),
         Fraction: Fraction(number),
-        datetime: START + timedelta(minutes=number),
+        datetime: START + number * apart,
         date: START.date() + timedelta(days=number),
         timedelta: timedelta(hours=number),
     }

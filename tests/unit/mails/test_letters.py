@@ -8,15 +8,19 @@ from html.parser import HTMLParser
 import pytest
 
 from ledger.domain.contacts import LANGUAGES, is_address, known_language
+from ledger.domain.orders import Consent
 from ledger.domain.refund_cases import CaseState
 from ledger.mails.cases import is_outdated
-from ledger.mails.letters import MOST_IN_A_SUBJECT, Letter, Link, one_line
+from ledger.mails.confirmation import confirmation
+from ledger.mails.letters import MOST_IN_A_SUBJECT, Letter, Link, Quote, one_line
 from ledger.mails.notices import account_suspended
+from ledger.mails.pdf import as_pdf
 from ledger.mails.receipts import receipt, times
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer, mail_texts
 from ledger.policy.texts import placeholders
-from tests.unit.mails.samples import AT, HOSTILE, HOUSE, LETTERS, RECEIPT_KINDS, RECEIVED, case, confirmed
+from tests.unit.mails.samples import AT, CONFIRMED, HOSTILE, HOUSE, LETTERS, RECEIPT_KINDS, RECEIVED, case, confirmed
+from tests.unit.mails.test_pdf import text_of
 
 EACH = [(kind, language) for kind in LETTERS for language in LANGUAGES]
 
@@ -59,6 +63,36 @@ def test_nothing_is_left_to_fill_in(kind: str, language: str) -> None:
     for block in written.blocks:
         for value in vars_of(block):
             assert re.sub(r"\s+", "", value) in shown
+
+
+def test_each_part_of_a_letter_has_its_place() -> None:
+    """In HTML and in a document. A subject is no heading, and an address no label."""
+    parts = {"language": "en", "subject": "The subject", "heading": "The heading", "footer": ("Bye",)}
+    written = Letter(**parts, blocks=(Link("The label", "https://there"),))  # type: ignore[arg-type]
+    html = as_html(written, HOUSE)
+    for place in ("<title>The subject<", ">The heading</h1>", ' href="https://there"', ">The label</a>"):
+        assert place in html
+    assert f"{HOUSE.product}</td>" in html
+    assert text_of(as_pdf(written, HOUSE)) == f"{HOUSE.product} The heading The label: https://there Bye"
+
+
+@pytest.mark.parametrize("part", ["asked_to_begin", "acknowledged_loss"])
+def test_a_part_of_a_consent_is_confirmed_without_the_other(part: str) -> None:
+    """What was not agreed to is not in the mail."""
+    parts = dict.fromkeys(("asked_to_begin", "acknowledged_loss"), False) | {part: True}
+    consent = Consent(given_at=AT, text_version="2026-11-01", **parts)
+    about = replace(CONFIRMED, order=replace(CONFIRMED.order, consent=consent))
+    quotes = {one.text for one in confirmation(about, "mail_1", Writer("en", HOUSE)).blocks if isinstance(one, Quote)}
+    texts = {name: Writer("en", HOUSE).write(f"contract_confirmation.{name}") for name in parts}
+    assert {name for name, words in texts.items() if words in quotes} == {part}
+
+
+def test_a_mail_does_without_what_is_not_known() -> None:
+    """A customer who was logged in gave no name; an order of before it had terms is confirmed all the same."""
+    writer = Writer("en", HOUSE)
+    assert "Name" not in as_text(receipt(replace(RECEIVED, name=""), "mail_1", writer))
+    about = replace(CONFIRMED, order=replace(CONFIRMED.order, terms=None))
+    assert re.search(r"^Credits: +0$", as_text(confirmation(about, "mail_1", writer)), re.MULTILINE)
 
 
 def vars_of(block: object) -> list[str]:
