@@ -80,7 +80,7 @@ def test_each_part_of_a_letter_has_its_place() -> None:
 def test_a_part_of_a_consent_is_confirmed_without_the_other(part: str) -> None:
     """What was not agreed to is not in the mail."""
     parts = dict.fromkeys(("asked_to_begin", "acknowledged_loss"), False) | {part: True}
-    consent = Consent(given_at=AT, text_version="2026-11-01", **parts)
+    consent = Consent(given_at=AT, text_version="2026-11-01", **parts)  # type: ignore[arg-type]
     about = replace(CONFIRMED, order=replace(CONFIRMED.order, consent=consent))
     quotes = {one.text for one in confirmation(about, "mail_1", Writer("en", HOUSE)).blocks if isinstance(one, Quote)}
     texts = {name: Writer("en", HOUSE).write(f"contract_confirmation.{name}") for name in parts}
