@@ -14,10 +14,16 @@ from ledger.domain.facts import (
     DisputeState,
     EvidenceState,
     RefundState,
+    WithdrawalChanged,
 )
 from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.refund_cases import DecisionOutcome
+from ledger.ports.commit import Commit
+from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.consents import revoke_confirmation
+from ledger.usecases.list_mails import list_mail
+from ledger.usecases.mail_failures import Failure, FailureReport, record_failure
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
@@ -231,6 +237,7 @@ def test_open_disputes_are_listed_by_their_deadline(world: World) -> None:
     assert [(one["dispute_id"], one["is_due_soon"]) for one in shown["disputes"]] == [(f"dp_{second}", True)]
     (answered,) = world.sam.get("/support/disputes", query={"awaits": "bank"}).json["purchases"]
     assert answered["purchase_id"] == third
+    assert [(one["is_open"], one["awaits_evidence"]) for one in answered["disputes"]] == [(True, False)]
     assert world.sam.get("/support/disputes", query={"awaits": "bank", "after": first["next"]}).status == 422
     assert world.sam.get("/support/disputes", query={"awaits": "nobody"}).status == 422
     assert world.ada.get("/support/disputes").status == 403
@@ -353,8 +360,8 @@ def test_the_mail_that_told_of_the_suspension_is_among_what_the_customer_was_tol
     """And the one that it is over. One about an earlier suspension is not of this dispute."""
     world.sam.post(f"/support/accounts/{ADA}/holds", {"hold_id": "support:x", "why": "A test."})
     world.sam.delete(f"/support/accounts/{ADA}/holds/support:x", query={"why": "Over."})
-    send_all(world)
     opened_at = world.services.now()
+    send_all(world)
     told = replace(dispute(), opened_at=opened_at, at=opened_at)
     world.record_events(event_of(told, names=(ADAS,)))
     send_all(world)
@@ -386,6 +393,70 @@ def test_the_mails_about_the_cases_of_a_disputed_purchase_are_shown_and_no_other
     (shown,) = world.sam.get(PATH).json["purchases"]
     assert [one["kind"] for one in shown["mails"]] == ["case_update"] * 2, "it was received, and it was decided"
     assert {one["subject"].partition("/")[0] for one in shown["mails"]} == {case_ids[ADAS]}
+
+
+def test_the_confirmation_of_its_order_is_shown_with_when_it_came_back(world: World) -> None:
+    """That of another order is no evidence here."""
+    order_ids = []
+    for payment_id in (PaymentId("stripe:pi_8"), PaymentId("stripe:pi_9")):
+        order_ids.append(world.ada.post("/orders", ORDER, key=new_key()).json["order_id"])
+        world.pays(payment_id, ADA, fulfilment_key=f"order/{order_ids[-1]}")
+        list_confirmation(order_ids[-1], world.services.store, now=world.services.now())
+    again = Commit(
+        documents=(list_mail(MailKind.CONTRACT_CONFIRMATION, f"{order_ids[1]}/2", ADA, world.services.now()),)
+    )
+    assert world.services.store.commit(again) is None
+    send_all(world)
+    failed_at = world.services.now() + timedelta(hours=1)
+    report = FailureReport(
+        mail_id=mail_id_of(MailKind.CONTRACT_CONFIRMATION, order_ids[1]),
+        message_id="m_1",
+        failure=Failure.BOUNCE,
+        addresses=(),
+        at=failed_at,
+    )
+    record_failure(report, world.services.store)
+    world.record_events(event_of(dispute(), names=(PaymentId("stripe:pi_9"),)))
+    (shown,) = world.sam.get(PATH).json["purchases"]
+    failed = {one["subject"]: one["failed_at"] for one in shown["mails"] if one["kind"] == "contract_confirmation"}
+    assert failed.keys() == {order_ids[1], f"{order_ids[1]}/2"}, "it was sent again, to another address"
+    assert datetime.fromisoformat(failed[order_ids[1]]) == failed_at
+
+
+def test_mails_are_shown_in_the_order_in_which_they_were_sent(world: World) -> None:
+    """Whatever they are about, and whichever came back first."""
+    case_ids = []
+    for number in range(2):
+        asked_for = {"purchase_id": ADAS, "reason": "technical_problem"}
+        case_ids.append(world.ada.post("/refund-requests", asked_for, key=f"k{number}").json["case_id"])
+        send_all(world)
+        if number == 0:  # the second one the policy declines
+            decline = {"outcome": "decline", "words": ["No run of yours has failed."], "clause": "6"}
+            assert world.sam.post(f"/support/refund-cases/{case_ids[0]}/decision", decline).status == 200
+            send_all(world)
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (shown,) = world.sam.get(PATH).json["purchases"]
+    assert [one["case_id"] for one in shown["cases"]] == case_ids
+    subjects = [one["subject"] for one in shown["mails"]]
+    assert list(dict.fromkeys(one.partition("/")[0] for one in subjects)) == case_ids
+    assert sum(one.startswith(case_ids[0]) for one in subjects) == 2
+
+
+def test_declared_withdrawals_and_refunds_are_shown_the_oldest_first(world: World) -> None:
+    """Each with its own time: of a refund that of its making, not of its last change."""
+    for number, hours in enumerate((2, 1)):
+        declared = WithdrawalChanged(
+            case_id=f"case_{number}", stands=number == 0, step=1, at=at(20 + hours), cause=f"case:{number}"
+        )
+        sent = replace(refund(refund_id=f"re_{number}", amount_minor=100), created_at=at(20 + hours), at=at(30 - hours))
+        world.record_events(event_of(declared, names=(ADAS,)), event_of(sent, names=(ADAS,)))
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert [(one["case_id"], datetime.fromisoformat(one["at"]), one["stands"]) for one in found["withdrawals"]] == [
+        ("case_1", at(21), False),
+        ("case_0", at(22), True),
+    ]
+    assert [one["refund_id"] for one in found["refunds"]] == ["re_1", "re_0"]
 
 
 def test_an_account_without_disputes_has_none_and_an_unknown_one_is_not_found(world: World) -> None:

@@ -355,6 +355,43 @@ def test_a_receipt_says_what_was_received_and_when_and_what_follows(kind: Declar
     assert last == words(f"receipt.{kind}_next", due_by=words.day(whole.due_by.date() if whole.due_by else AT.date()))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_receipt_is_sent_to_the_address_that_was_given(kind: DeclarationKind) -> None:
+    """The page says so in its first sentence."""
+    page = receipt_page(declaration(kind=kind))
+    assert words_of("en")("receipt.keep", email="ada@example.com") in [one.text for one in read(page).all("p")]
+
+
+@pytest.mark.parametrize("is_objection", [False, True])
+def test_whoever_answers_reads_what_the_declaration_is_called(*, is_objection: bool) -> None:
+    """By the reference of its acknowledgement."""
+    one = replace(declaration(), token_hash="a hash")
+    shown = " ".join(one.text for one in read(answer_page(one, "en", "t", is_objection=is_objection)).all("p"))
+    assert one.declaration_id in shown
+
+
+@pytest.mark.parametrize("trouble", ["", "Something is wrong."])
+def test_a_form_shows_what_is_wrong_and_never_its_secret(trouble: str) -> None:
+    """All of what is wrong with its fields, unless it is something else."""
+    wrong = {"name": "Your name.", "message": "Too long."}
+    shown = Form(kind=KINDS[0], language="en", secret="s" * 32, errors=wrong, trouble=trouble)
+    page = read(form_page(shown))
+    alerts = [one for one in page.all("div") if one.attributes.get("role") == "alert"]
+    assert [all(words in one.text for words in ([trouble] if trouble else wrong.values())) for one in alerts] == [True]
+    assert "s" * 32 not in " ".join(one.text for one in page.elements)
+    (more,) = page.all("details")
+    assert "open" in more.attributes, "what is wrong is in it"
+
+
+def test_a_form_without_errors_has_no_alert() -> None:
+    """Whatever was entered. The kind of a cancellation that was chosen stays so."""
+    entered = {"name": "Ada", "type": "extraordinary"}
+    page = read(form_page(Form(kind=DeclarationKind.CANCELLATION, language="en", secret="s", entered=entered)))
+    assert not [one for one in page.all("div") if one.attributes.get("role") == "alert"]
+    chosen = [one.attributes["value"] for one in page.all("input") if "checked" in one.attributes]
+    assert chosen == ["extraordinary"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("key", ["unknown", "busy", "decided", "late", "approval_done", "objection_done"])
 def test_a_message_has_its_title_and_its_text(language: str, key: str) -> None:
