@@ -347,11 +347,12 @@ LAYERS["gateways"] = Layer(
     ),
     _files("integration/test_gateways.py", "integration/test_checkouts_closed.py", "unit/providers/*.py"),
 )
+_RECORDS = ("domain/test_filled_properties", "domain/test_fields_alone", "test_durations")
 _ELSEWHERE = {"ledger", *(module for layer in LAYERS.values() for module in layer.modules)}
 LAYERS["rest"] = Layer(
     {
         name: own
-        for name, own in _modules("layers/ledger/ledger/**/*.py", own=("test_durations",)).items()
+        for name, own in _modules("layers/ledger/ledger/**/*.py", own=_RECORDS).items()
         if name not in _ELSEWHERE
     },
     _files(

@@ -1,5 +1,6 @@
 """The words of a checklist are those of the fields that are meant, of records whose fields all differ."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,3 +38,10 @@ def test_each_item_says_what_it_is_about(asked: str, words: str) -> None:
     """A bank is told no other day, number or version."""
     items = {one.asked: one.words for reason in DisputeReason for one in checklist(KNOWN, reason)}
     assert items[asked].startswith(words)
+
+
+def test_a_subscription_that_ends_or_pauses_some_day_is_not_cancelled_by_it() -> None:
+    """Its period has an end, and a pause is none."""
+    going_on = replace(KNOWN, subscription=replace(SUBSCRIPTION, cancel_at=None))
+    items = {one.asked: one.words for reason in DisputeReason for one in checklist(going_on, reason)}
+    assert items["Whether and when it was cancelled"] == f"No cancellation is recorded: it is {SUBSCRIPTION.status}."

@@ -64,7 +64,7 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
     for listed in found:
         purchase = known.home_of(listed.payment_id) or listed
         order = known.order(purchase.payment.order_id) if purchase.payment else None
-        own = [case for case in cases if case.payment_id == purchase.payment_id or case.payment_id in purchase.names]
+        own = [case for case in cases if case.payment_id == purchase.payment_id]
         ours = order if order and order.account_id == account_id else None
         used = _used(purchase, account_id, known)
         response = _shown(purchase, ours, own, records, account_id, used, services)
