@@ -332,6 +332,17 @@ def test_a_parked_event_that_is_received_again_keeps_its_evidence(any_store: Sto
     assert not [name for trigger in Trigger for name in any_store.parked_names(trigger)]
 
 
+def test_a_customers_receipts_are_read_page_by_page(any_store: Store) -> None:
+    """Each once, and none of another customer."""
+    own = [replace(parked(number), customer_id="stripe:cus_1") for number in range(3)]
+    for receipt in (*own, replace(parked(3), customer_id="stripe:cus_2")):
+        assert any_store.commit(Commit(receipt=receipt)) is None
+    first = any_store.receipts_page("stripe:cus_1", 2)
+    rest = any_store.receipts_page("stripe:cus_1", 2, first.next)
+    assert (len(first.items), len(rest.items), rest.next) == (2, 1, None)
+    assert sorted([*first.items, *rest.items], key=lambda one: one.event_id) == own
+
+
 def test_a_customers_parked_events_are_found_among_all_that_he_has_received(any_store: Store) -> None:
     """Those that wait for facts, until their release; no other customer's, and none that waits for a deployment."""
     record_events(any_store, paid(), paid(payment(PaymentId("stripe:pi_2"))))

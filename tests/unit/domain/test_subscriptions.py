@@ -185,3 +185,11 @@ def test_renewals_are_stopped_if_it_ends_with_its_period_at_the_latest(
         status=status, cancel_at=cancel_at, period_end=period_end, pauses_at=at(90), resumes_at=at(300)
     )
     assert state.is_stopped is (is_stopped or status is STATUS.ENDED)
+
+
+def test_of_one_instants_states_the_one_that_is_cancelled_counts() -> None:
+    """A pause is no cancellation, nor is the end of a period: nobody is charged who has cancelled."""
+    cancelled = replace(ACTIVE, at=at(1), cause="stripe:evt_1", period_end=None, cancel_at=at(50))
+    pausing = replace(ACTIVE, at=at(1), cause="stripe:evt_2", pauses_at=at(60))
+    for states in permutations((cancelled, pausing)):
+        assert merged(*states).cancel_at == at(50)

@@ -404,7 +404,7 @@ OF_CUSTOMER = CustomerIdentified(customer_id="stripe:cus_1", account_id=ADA)
 def test_a_session_says_whose_its_customer_is(changes: dict[str, Any], *, is_published: bool) -> None:
     """An invoice that came before it waits for that. Purchases and subscriptions say it by themselves."""
     receipt = replace(RECEIPT, parked_reason=None, body=None, outcome=RecordOutcome.NOTED, account_id=ADA)
-    receipt = replace(receipt, **{"customer_id": "stripe:cus_1", **changes})
+    receipt = replace(receipt, **{"customer_id": "stripe:cus_1", "correlation_id": "case_1", **changes})
     published = stream.domain_events(change(items.to_receipt(receipt)))
     assert [event.content for event in published] == ([OF_CUSTOMER] if is_published else [])
     assert contents(items.to_receipt(receipt), items.to_receipt(receipt)) == []

@@ -194,6 +194,16 @@ def test_who_was_left_out_without_a_reason_is_seen() -> None:
     assert found == expected
 
 
+def test_a_share_without_a_lot_counts_no_account() -> None:
+    """Whatever credits it names."""
+    whole = lawful("made_good")
+    before = incident_sums(whole)[share(whole).incident_id]
+    with_share(whole, lots=0)
+    after = incident_sums(whole)[share(whole).incident_id]
+    assert before["accounts"] - after["accounts"] == 1
+    assert before["credits"] == after["credits"]
+
+
 def test_an_incident_and_its_shares_are_compared_wherever_they_are() -> None:
     """Each is checked in a part of the table that does not have the other."""
     whole = lawful("made_good")

@@ -178,6 +178,12 @@ def declared(whole: World, field: str, value: str, other: str | None) -> str:
     return put(whole, found, **{field: other}).declaration_id
 
 
+def done_by_nobody(whole: World, field: str) -> str:
+    """A declaration that was not dealt with names who did. Return its id."""
+    untouched = (one for one in whole.declarations.values() if not (one.forwarded_by or one.closed_by))
+    return put(whole, next(untouched), reseller="", closing_reason="", **{field: "sam"}).declaration_id
+
+
 def forgotten(whole: World) -> Declaration:
     """A declaration that a person has forwarded is deleted."""
     return drop(whole, one(whole.declarations.values(), forwarded_by="sam"))
@@ -346,6 +352,8 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a forwarded one's act is missing", "declared", lambda w: about(no_act(w, FORWARD)), ("{0}",)),
         Fault("a forwarding is of another time", "declared", lambda w: about(act(w, FORWARD, at=LATER)), ("{0}",)),
         Fault("an act forwarded nothing", "declared", lambda w: declared(w, "forwarded_by", "sam", None), ("{0}",)),
+        Fault("it is forwarded to nobody by no act", "declared", lambda w: done_by_nobody(w, "forwarded_by"), ("{0}",)),
+        Fault("it is closed for nothing by no act", "declared", lambda w: done_by_nobody(w, "closed_by"), ("{0}",)),
         Fault("a declaration was deleted after its years", "declared", forgotten),
         Fault("it is approved by silence", "declared", lambda w: declared(w, "approved_by", BY_LINK, BY_SILENCE)),
         Fault("an act is under another declaration", "declared", lambda w: moved(w, CLOSE), ("{0}",)),
