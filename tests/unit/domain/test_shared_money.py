@@ -101,6 +101,8 @@ def test_what_goes_back_after_one_sale_is_refunded_is_of_the_other() -> None:
     assert parts(*ours, back(400, 2, minute=11)) == [[1500, 0], [0, 400]]
     assert parts(*ours, back(500, 2, minute=9)) == [[1200, 300], [300, 200]], "ours came after it"
     assert parts(*ours, of_pi(dispute(LOST, 2500))) == [[1500, 0], [0, 1000]]
+    since = replace(back(1500, tag=TAG, minute=30), created_at=at(30))
+    assert parts(ours[0], since, of_pi(dispute(LOST, 999, minute=40))) == [[901, 599], [599, 400]], "opened before ours"
     assert parts(*ours, back(400, 2, state=PENDING)) == [[1500, 0], [0, 400]]
 
 

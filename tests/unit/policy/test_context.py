@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.ids import PaymentId
-from ledger.domain.orders import Order
+from ledger.domain.orders import LateInformation, Order
 from ledger.domain.refund_cases import Decision, DecisionOutcome
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
 from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context, rendered
@@ -272,6 +272,19 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
     )
 
 
+def test_late_information_is_put_on_record_with_when_it_was_sent_and_when_it_came_back() -> None:
+    """A mail that came back informed nobody."""
+    asked, sent, back = MADE, MADE + timedelta(hours=1), MADE + timedelta(hours=2)
+    mails = (
+        LateInformation(number=1, asked_at=asked, sent_at=sent, returned_at=back),
+        LateInformation(number=2, asked_at=back, sent_at=back + timedelta(hours=1)),
+    )
+    assert inputs_of(plainly(order=replace(ORDER, late_information=mails)))[-2:] == (
+        "informed of the right of withdrawal by a mail: 2026-11-02T15:00:00+00:00",
+        "a mail that informed of the right of withdrawal came back: 2026-11-02T14:00:00+00:00",
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "fact"),
     [
@@ -288,6 +301,7 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
         ({"is_disputed": True}, "a dispute is open"),
         ({"replaced_runs": 1, "replaced_credits": 5}, "of them, replaced in an incident: 1, of 5 credits"),
         ({"failed_runs": 2, "failed_credits": 30}, "failed runs since the payment: 2, of 30 credits"),
+        ({"given_credits": 7}, "7 credits were given instead before"),
         (
             {
                 "declined_before": Decision(

@@ -655,6 +655,7 @@ def test_an_unrecognised_charge_is_laid_out_for_the_customer_and_a_person_looks(
     """What was bought, when, for how much, and what was used: always, also after a decline or with a dispute open."""
     asked = asks(UNRECOGNISED, drawn=250, order=US, is_subscription=True)
     assert said(asked) == ("review", "5", "unrecognised_charge", 0)
+    assert decide(replace(asked, refundable_minor=1500)).reasons == decide(asked).reasons  # of what was paid
     words = " ".join(rendered(decide(asked).reasons))
     for wanted in ("20.00 EUR", "2 November 2026", "a subscription", "pack_1000", "250 of its 1000 credits"):
         assert wanted in words

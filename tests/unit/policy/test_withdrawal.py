@@ -226,6 +226,14 @@ def test_late_information_is_due_within_a_year_where_a_law_gives_the_days(
         assert withdrawal.ends_at(refund_context(order=mailed, day=1, billing_country=billed), POLICY) >= promised
 
 
+def test_who_asks_for_late_information_that_no_law_gives_is_told_of_which_countries() -> None:
+    """The buyer's own, and that of the address at the provider if it is another one."""
+    order = replace(UNINFORMED, country="US")
+    for billed, countries in ((None, "US"), ("US", "US"), ("KR", "US or KR")):
+        reason = withdrawal.may_be_informed(order, billed, MADE, MADE, POLICY)
+        assert reason == f"No law that we know of gives a buyer in {countries} these days."
+
+
 @pytest.mark.parametrize("days", [(0, 30), (30, 0)])
 def test_the_year_of_late_information_begins_with_the_contract(days: tuple[int, int]) -> None:
     """That is the later one of order and payment, by whosever clock."""
@@ -483,6 +491,9 @@ def test_without_a_measure_a_person_decides_about_a_used_plan(
         money_minor,
     )
     assert (decision.ends_contract, decision.ends_subscription) == (True, True)
+    asked = refund_context(RefundReason.CHANGED_MY_MIND, **{**PLAN, "lines": (line_usage(used),)})
+    assert not asked.is_renewal
+    assert rules.decide(asked, BY_PERSON).ends_subscription is True
     assert text("decision.withdrawal_measure_in_review") in decision.reasons
     assert text("input.measure_person") in decision.inputs
 

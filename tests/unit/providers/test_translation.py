@@ -1392,6 +1392,7 @@ def test_a_card_dispute_that_begins_lost_and_costs_no_fee_is_a_resolution_of_who
         ("charge.dispute.created", {"payment_method_details": {"type": "sepa_debit"}}, ENROLLED),
         ("charge.dispute.created", {"payment_method_details": None}, ENROLLED),
         ("charge.dispute.created", {"balance_transactions.0.fee": 1500}, ENROLLED),
+        ("charge.dispute.created", {"balance_transactions": [back(2000) | {"fee": 0}]}, ENROLLED),
         ("charge.dispute.created", {"balance_transactions": []}, ENROLLED),
         (
             "charge.dispute.created",
@@ -1401,7 +1402,7 @@ def test_a_card_dispute_that_begins_lost_and_costs_no_fee_is_a_resolution_of_who
     ],
     ids=[
         *("not enrolled", "before the enrolment", "a later report", "contested", "a bank's return", "method unknown"),
-        *("with a fee", "nothing taken", "fee in a row of its own"),
+        *("with a fee", "only given back", "nothing taken", "fee in a row of its own"),
     ],
 )
 def test_no_other_dispute_is_a_resolution(event_type: str, changes: Json, sold: catalogue.Catalogue) -> None:
