@@ -13,14 +13,10 @@ MODULES = modules_of(*MENDED)
 
 
 def run(work: Work, modules: Sequence[str] = MODULES) -> None:
-    """Each mutant once, in an order drawn by the seed, as far as the time goes. `make mutants` tries them all.
-
-    Fields that are read for others are left to that: those of the core have not been gone through yet.
-    """
-    found, equal = all_mutants(modules), Equal.load()
-    mutants = [mutant for mutant in found if mutant.sort != "field"]
+    """Each mutant once, in an order drawn by the seed, as far as the time goes. `make mutants` tries them all."""
+    mutants, equal = all_mutants(modules), Equal.load()
     order = random.Random(work.seed).sample(mutants, len(mutants))
-    for entry in equal.stale(found):
+    for entry in equal.stale(mutants):
         work.find(f"equal.toml explains what is no mutant any more: {entry}")
     files = files_of(modules, with_layers=False)
 

@@ -16,6 +16,7 @@ _MONEY = (
     "domain/test_lots",
     "domain/test_facts",
     "domain/test_refunds",
+    "domain/test_similar_fields",
 )
 _POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
 _STRIPE = (
@@ -39,6 +40,7 @@ _WEBHOOKS = (
     "tools/test_events_library",
     "providers/test_strange_events",
     "providers/test_agreed_terms",
+    "providers/test_ends_of_credits",
     "providers/test_scope",
     "usecases/test_terms",
 )
@@ -61,8 +63,8 @@ _SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.parts": ("domain/test_shared_money", *_MONEY),
     "ledger.domain.totals": ("domain/test_shared_money", *_MONEY),
     "ledger.domain.conclusions": (*_MONEY, "domain/test_shared_money"),
-    "ledger.domain.late": ("domain/test_late",),
-    "ledger.domain.orders": ("domain/test_orders", "providers/test_agreed_terms"),
+    "ledger.domain.late": ("domain/test_late", "domain/test_similar_fields"),
+    "ledger.domain.orders": ("domain/test_orders", "domain/test_similar_fields", "providers/test_agreed_terms"),
     "ledger.domain.catalogue": ("domain/test_catalogue", "providers/test_agreed_terms", "usecases/test_terms"),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),

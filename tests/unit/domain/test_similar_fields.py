@@ -29,7 +29,7 @@ from ledger.domain.ids import PaymentId, part_tag
 from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot, movements
 from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by, target
-from ledger.domain.refunds import end_of, outstanding, returned
+from ledger.domain.refunds import end_of, outstanding, returned, succeeded_refunds
 from ledger.domain.totals import explained
 from ledger.domain.withdrawn import USED
 from tools.testing.builders import CONSENT, PI, at, dispute, payment, refund
@@ -221,6 +221,26 @@ def test_a_lot_that_is_granted_in_grace_ends_with_its_grace_and_not_at_its_begin
     graced = replace(lot, grace_from=at(60))
     assert [one.kind for one in movements(None, graced.applied_to(None))] == [EntryKind.GRANT]
     assert (graced.applied_to(None).expires_at, graced.applied_to(None).grace_from) == (at(90), at(60))
+
+
+def test_grace_begins_when_it_says_and_not_when_the_credits_end() -> None:
+    """Between the two they last until the next period is paid for."""
+    lot = Lot(lot_id="l", granted=10, expires_at=at(90), grace_from=at(60))
+    assert [lot.is_in_grace(at(minute)) for minute in (59, 60, 89, 90)] == [False, True, True, True]
+
+
+def test_a_purchase_is_written_if_it_has_other_facts_than_were_read() -> None:
+    """And not if they are the same."""
+    read = Purchase(payment_id=PI).with_facts(payment())
+    stored = replace(read, stored_facts=read.facts)
+    assert (read.has_new_facts, stored.has_new_facts) == (True, False)
+    assert stored.with_facts(refund()).has_new_facts
+
+
+def test_each_refund_that_succeeded_has_its_credit_note_by_its_own_id() -> None:
+    """Not by the tag of its approval, which others may share."""
+    facts = of(replace(refund(), tag=TAG), refund(refund_id="re_2", state=RefundState.FAILED))
+    assert succeeded_refunds(facts) == {"re_1"}
 
 
 def twins(*facts: Fact, invoice_number: str | None = None) -> tuple[Purchase, Purchase]:

@@ -665,6 +665,25 @@ def test_an_unrecognised_charge_is_laid_out_for_the_customer_and_a_person_looks(
     assert decide(replace(asked, is_disputed=True)).outcome is DecisionOutcome.REVIEW
 
 
+@pytest.mark.parametrize(
+    ("left_minor", "currency", "outcome"),
+    [(2000, "EUR", "approve"), (2001, "EUR", "review"), (2001, "USD", "approve"), (1, "GBP", "review")],
+)
+def test_a_small_payment_that_the_network_warns_of_goes_back_by_its_own_limit(
+    left_minor: int, currency: str, outcome: str
+) -> None:
+    """By that of its currency; the limit of renewals by mistake is another one. A plan ends with its first payment."""
+    limits = {"EUR": 2000, "USD": 2500}
+    policy = replace(POLICY, fraud_warning_refund_up_to_minor=limits, automatic_renewal_refund_up_to_minor={"EUR": 1})
+    warned = asks(RefundReason.FRAUD_WARNING, refundable_minor=left_minor, paid_minor=3000, currency=currency)
+    decision = rules.decide(warned, policy)
+    money_minor = left_minor if outcome == "approve" else 0
+    assert (decision.outcome, decision.clause, decision.money_minor) == (outcome, "5", money_minor)
+    assert decision.ends_subscription is False
+    of_plan = rules.decide(replace(warned, is_subscription=True), policy)
+    assert of_plan.ends_subscription is (outcome == "approve")
+
+
 @pytest.mark.parametrize("reason", RefundReason)
 def test_while_a_dispute_is_open_nothing_is_refunded(reason: RefundReason) -> None:
     """The provider would pay twice: not even a duplicate, or an amount above the price."""
@@ -709,6 +728,13 @@ def test_what_an_incident_has_replaced_counts_when_it_is_asked_for_again(
     assert (decision.recommended, decision.money_minor, decision.credits) == (recommended, 1500, credits_)
     words = TEXTS.render_all(decision.reasons)
     assert f"we have given you {replaced_credits} replacement credits for them" in " ".join(words)
+
+
+def test_what_was_given_for_this_payment_counts_when_failed_runs_are_made_good() -> None:
+    """Not how many of them failed since a person declined."""
+    failed = {"failed_runs": 4, "failed_credits": 30, "given_credits": 12, "failed_since_decline": 3}
+    decision = decide(asks(TECHNICAL, drawn=250, order=US, **failed))
+    assert (decision.recommended, decision.credits) == (DecisionOutcome.REPLACE, 18)
 
 
 # ── 7. Decided before, and what a decision keeps ──────────────────────────────────────────────────────────────────────
