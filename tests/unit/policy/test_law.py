@@ -32,6 +32,13 @@ def parsed(*rights: dict[str, Any], **calendars: Any) -> Law:
     return law.parse({**PLAIN, "rights": [*rights, *PLAIN["rights"]]}, {"years": [2026, 2030], **calendars})
 
 
+def test_the_shipped_law_is_read_from_its_files_once() -> None:
+    """Whoever asks gets the same one."""
+    law.load.cache_clear()
+    assert law.load() == SHIPPED
+    assert law.load() is law.load()
+
+
 def test_the_shipped_calendars_are_those_of_the_library() -> None:
     """`python -m tools.holidays` writes them."""
     assert law.HOLIDAYS_FILE.read_text("utf-8") == generator.calendars()
@@ -175,6 +182,9 @@ def test_the_rules_of_a_country_are_in_the_order_of_their_days() -> None:
     rules = [{"countries": ["DE"], "right": "none", "from": f"{year}-01-01"} for year in (2026, 2028, 2027)]
     with pytest.raises(PolicyError, match=r"rights\.2: DE has a rule from 2028-01-01 on already"):
         parsed(*rules)
+    measures = [{"countries": ["DE"], "measure": "time", "from": f"{year}-01-01"} for year in (2026, 2028, 2027)]
+    with pytest.raises(PolicyError, match=r"plan_measures\.2: DE has a rule from 2028-01-01 on already"):
+        with_part(plan_measures=measures)
 
 
 def test_every_other_country_needs_a_rule() -> None:
