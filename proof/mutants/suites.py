@@ -245,6 +245,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     },
     **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    "ledger.api.declarations": ("api/test_declaration_inputs", "integration/test_api_declarations"),
     "ledger.api.providers": ("tools/test_openapi",),
     "ledger.api.support.cases": ("integration/test_api_isolation", "integration/test_api"),
     **dict.fromkeys(
@@ -294,7 +295,13 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
 }
 _CONTRACTS = ("contract/*.py",)
-_API = ("test_durations", "api/test_errors", "integration/test_api", "integration/test_api_responses")
+_API = (
+    "api/test_filled_responses",
+    "test_durations",
+    "api/test_errors",
+    "integration/test_api",
+    "integration/test_api_responses",
+)
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
 LAYERS: dict[str, Layer] = {
