@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.api import support_case
 from ledger.api.responses.credit_notes import CreditNoteResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
 from ledger.domain.refund_cases import BY_DECLARATION, BY_POLICY, CaseState, RefundCase, RefundReason
+from ledger.policy.context import PolicyContext
+from tests.unit.api.filled_records import filled
 from tools.testing.builders import ADA, LATER, NOON, PI
 
 CASE = RefundCase(
@@ -63,3 +66,11 @@ def test_a_tax_of_nothing_is_known(tax_minor: int | None, shown: tuple[int | Non
     """Net and tax are the gross amount. Without a known tax there is neither."""
     response = CreditNoteResponse.of(replace(NOTE, tax_minor=tax_minor))
     assert tuple(one and one.amount_minor for one in (response.net, response.tax)) == shown
+
+
+def test_the_facts_of_a_case_are_those_of_its_inputs() -> None:
+    """The runs that failed and were replaced, and their credits, by their own names."""
+    inputs = filled(PolicyContext)
+    shown = support_case._facts(inputs)  # noqa: SLF001 - the answer as a whole needs a stored case
+    names = ("paid_at", "failed_runs", "failed_credits", "replaced_runs", "replaced_credits")
+    assert [getattr(shown, name) for name in names] == [getattr(inputs, name) for name in names]
