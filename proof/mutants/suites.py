@@ -18,7 +18,7 @@ _MONEY = (
     "domain/test_refunds",
     "domain/test_similar_fields",
 )
-_POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
+_POLICY = ("policy/test_golden_decisions", "policy/test_decisions", "policy/test_rules", "policy/test_texts")
 _STRIPE = (
     "events",
     "notification",

@@ -404,3 +404,14 @@ def test_a_live_stage_does_not_sell_the_prices_of_the_shipped_example(
         return
     with pytest.raises(CatalogueError, match=r"catalogue\.json .*price_pack500.* set CATALOGUE_FILE"):
         _ = services.catalogue
+
+
+def test_a_price_is_ours_if_it_sells_a_product_or_a_trial_at_its_provider() -> None:
+    """Not at another one's."""
+    sold = catalogue.load()
+    plan = replace(sold.products["creator_monthly"], trial_price_ids={"paddle": ("pri_offer",)})
+    ours = catalogue.Catalogue("7", {plan.product_id: plan})
+    assert ours.version == "7"
+    own = plan.price_ids["stripe"][0]
+    asked = [("stripe", own), ("paddle", "pri_offer"), ("paddle", own), ("stripe", "pri_offer"), (own, "stripe")]
+    assert [ours.has_price(*one) for one in asked] == [True, True, False, False, False]

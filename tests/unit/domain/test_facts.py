@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.domain import catalogue
 from ledger.domain.conclusions import conclusion
+from ledger.domain.disputes import Awaits
 from ledger.domain.facts import (
     AmountStated,
     BalanceCredited,
@@ -20,6 +21,7 @@ from ledger.domain.facts import (
     CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
+    DisputeReason,
     DisputeState,
     EvidenceState,
     Fact,
@@ -45,6 +47,7 @@ from ledger.domain.facts import (
     WithdrawalChanged,
     digest_of,
     facts_of,
+    is_by,
     merge,
 )
 from ledger.domain.ids import OrderId, PaymentId
@@ -600,3 +603,32 @@ def test_credits_that_are_paid_late_can_still_be_used(days_late: int, usable_day
     assert lapses == max(paid_at + timedelta(days=usable_days), end + timedelta(hours=3))
     at_once = replace(product, usable_at_least=timedelta(days=90))
     assert at_once.expires_at(paid_at, (at(0), end)) == max(paid_at + timedelta(days=30), end + timedelta(hours=3))
+
+
+def test_what_happened_here_within_the_second_of_a_report_counts_as_before_it() -> None:
+    """A provider may count in whole seconds. Later than that second is later."""
+    second = at(0)
+    for later, counts in ((0, True), (1, True), (999_999, True), (1_000_000, False), (-1, True)):
+        assert is_by(second + timedelta(microseconds=later), second) is counts
+
+
+@pytest.mark.parametrize("states", permutations(DisputeState, 2), ids=lambda states: " ".join(states))
+def test_of_two_reports_of_one_instant_the_later_state_counts(states: tuple[DisputeState, DisputeState]) -> None:
+    """Whatever else they say, and whichever is received first. Money that the provider listed outweighs it."""
+    first, second = states
+    if first.rank >= second.rank:
+        return
+    early, late = (replace(dispute(state), amount_minor=minor) for state, minor in ((first, 9), (second, 1)))
+    assert merge({}, (early, late)) == merge({}, (late, early)) == {late.key: late}
+    moved = replace(early, movements=1)
+    assert merge({}, (moved, late)) == merge({}, (late, moved)) == {late.key: moved}
+
+
+def test_the_words_for_reasons_and_answers_are_those_that_are_stored() -> None:
+    """Another word would be unknown in what is stored, and to whoever reads the API."""
+    assert [*DisputeReason] == [
+        *("fraudulent", "unrecognised", "duplicate", "subscription_canceled", "not_received"),
+        *("unacceptable", "credit_not_processed", "general"),
+    ]
+    assert [*EvidenceState] == ["none", "draft", "submitted"]
+    assert [*Awaits] == ["evidence", "bank"]

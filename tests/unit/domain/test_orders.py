@@ -340,3 +340,16 @@ def test_a_first_charge_is_shown_with_its_amount_and_its_day_or_not_at_all() -> 
     """One without the other promises nothing that a payment could be held to."""
     assert replace(SHOWN, **CHARGE).first_charge == (1200, date(2026, 12, 1))
     assert [replace(SHOWN, **{name: CHARGE[name]}).first_charge for name in CHARGE] == [None, None]
+
+
+def test_mails_about_the_right_of_withdrawal_are_in_the_order_of_their_numbers() -> None:
+    """However late the first one is written."""
+    second, first = (LateInformation(number=number, asked_at=MADE) for number in (2, 1))
+    assert PACK.with_late_information(second).with_late_information(first).late_information == (first, second)
+
+
+def test_an_order_without_consent_keeps_its_agreement() -> None:
+    """It says what its digest says, until something else is read."""
+    bare = replace(PACK, consent=None).with_agreement()
+    assert bare.is_agreement_whole
+    assert not replace(bare, is_business=True).is_agreement_whole

@@ -12,10 +12,12 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
+    CustomerWrote,
     DisputeState,
     EvidenceState,
     Fact,
     Facts,
+    HoldLifted,
     PaymentSettled,
     RefundApproved,
     RefundAttempted,
@@ -23,6 +25,7 @@ from ledger.domain.facts import (
     RefundPart,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
     merge,
 )
 from ledger.domain.ids import PaymentId, part_tag
@@ -174,6 +177,45 @@ def test_money_that_is_back_without_a_listed_withdrawal_wins_a_lost_dispute() ->
     assert conclusion(replace(lost, taken_minor=2000)) is DisputeState.LOST
 
 
+def test_what_nobody_disputes_any_more_is_no_open_dispute() -> None:
+    """Nor is what nobody ever disputed."""
+    bought = Purchase(payment_id=PI).with_facts(payment())
+    assert bought.open_dispute is None
+    assert bought.with_facts(dispute(DisputeState.LOST)).open_dispute is None
+    open_one = bought.with_facts(dispute()).open_dispute
+    assert open_one
+    assert open_one.dispute_id == "dp_1"
+
+
+def test_a_chargeback_that_was_reversed_is_over_beside_one_that_stands() -> None:
+    """Also after a person lifted its hold."""
+    rows = (chargeback("a", state=ChargebackState.REVERSED), chargeback("b", created=30))
+    assert {one.dispute_id: one.is_open for one in reported_disputes(of(payment(), *rows), PI)} == {
+        "a": False,
+        "b": True,
+    }
+    lifted = HoldLifted(hold_id=f"dispute:{PI}:chargeback", actor="sam", at=at(50), cause="support:sam")
+    assert [one.is_open for one in reported_disputes(of(payment(), rows[0], lifted), PI)] == [False]
+
+
+def test_a_lost_dispute_that_counts_as_a_resolution_is_shown_as_resolved() -> None:
+    """By the fact that says so."""
+    lost = dispute(DisputeState.LOST)
+    resolved = ResolutionReported(subject=lost.key, at=at(20), cause="stripe:evt")
+    assert [one.state for one in reported_disputes(of(payment(), lost), PI)] == [DisputeState.LOST]
+    assert [one.state for one in reported_disputes(of(payment(), lost, resolved), PI)] == [DisputeState.RESOLVED]
+
+
+def test_the_first_letter_and_the_first_chargeback_say_who_was_first() -> None:
+    """Who wrote before the bank did is not suspended, whatever was written or booked later."""
+    letters = [CustomerWrote(case_id=f"c{minute}", at=at(minute), cause="case:c") for minute in (30, 10)]
+    excused = disputed(of(payment(), dispute(), *letters), PI)
+    assert not excused.holds
+    between = CustomerWrote(case_id="c", at=at(25), cause="case:c")
+    rows = (chargeback("a", created=20), chargeback("b", created=30))
+    assert disputed(of(payment(), *rows, between), PI).holds
+
+
 # ── What comes late ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -239,7 +281,8 @@ def test_a_purchase_is_written_if_it_has_other_facts_than_were_read() -> None:
 
 def test_each_refund_that_succeeded_has_its_credit_note_by_its_own_id() -> None:
     """Not by the tag of its approval, which others may share."""
-    facts = of(replace(refund(), tag=TAG), refund(refund_id="re_2", state=RefundState.FAILED))
+    nothing = refund(0, refund_id="re_3")
+    facts = of(replace(refund(), tag=TAG), refund(refund_id="re_2", state=RefundState.FAILED), nothing)
     assert succeeded_refunds(facts) == {"re_1"}
 
 

@@ -315,3 +315,16 @@ def test_late_information_is_put_on_record_with_when_it_was_sent_and_when_it_cam
 def test_whatever_else_is_known_is_one_more_fact(changed: dict[str, Any], fact: str) -> None:
     """And is not told where it is not so."""
     assert inputs_of(plainly(**changed)) == (*PLAIN, "order: none of ours", fact)
+
+
+def test_of_what_nobody_used_nothing_is_owed_whatever_is_left_of_it() -> None:
+    """Also where no credits are there any more."""
+    for lines in ((), (line_usage(0, 1000),), (line_usage(),)):
+        assert plainly(lines=lines).less_used_value_minor == 2000
+
+
+@pytest.mark.parametrize(("given", "left_minor"), [(0, 2000), (1, 1998), (250, 1500), (1000, 0), (1200, 0)])
+def test_credits_that_were_given_instead_are_worth_their_share_of_the_price(given: int, left_minor: int) -> None:
+    """No more is taken off than there is. Without a line that granted credits they have no price."""
+    assert plainly(given_credits=given).unused_after_replacement_minor == left_minor
+    assert plainly(given_credits=given, lines=()).unused_after_replacement_minor == 2000

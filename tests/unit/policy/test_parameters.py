@@ -248,3 +248,12 @@ def test_a_policy_that_sets_neither_is_not_paused_and_takes_orders_from_nobody_w
     plain = PolicyParameters(**given)
     assert (plain.debt_refuses_orders_above, plain.is_paused, plain.law) == (0, False, law.load())
     assert list(plain.versions) == [plain]
+
+
+def test_the_shipped_policy_is_read_whole() -> None:
+    """Each part of it, whenever it is read."""
+    read = rules.load()
+    assert read.declarations_of_a_contract == RequestLimit(
+        most=RIGHT["declarations_of_a_contract"]["most"],
+        within=timedelta(days=RIGHT["declarations_of_a_contract"]["within_days"]),
+    )

@@ -667,7 +667,12 @@ def test_an_unrecognised_charge_is_laid_out_for_the_customer_and_a_person_looks(
 
 @pytest.mark.parametrize(
     ("left_minor", "currency", "outcome"),
-    [(2000, "EUR", "approve"), (2001, "EUR", "review"), (2001, "USD", "approve"), (1, "GBP", "review")],
+    [
+        (2000, "EUR", "approve"),
+        (2001, "EUR", "review"),
+        (2001, "USD", "approve"),
+        (1, "GBP", "review"),
+    ],
 )
 def test_a_small_payment_that_the_network_warns_of_goes_back_by_its_own_limit(
     left_minor: int, currency: str, outcome: str
@@ -730,11 +735,31 @@ def test_what_an_incident_has_replaced_counts_when_it_is_asked_for_again(
     assert f"we have given you {replaced_credits} replacement credits for them" in " ".join(words)
 
 
+def test_what_was_replaced_for_all_is_told_before_what_was_given_for_this_payment() -> None:
+    """A single credit of each is told too."""
+    failed = {"failed_runs": 3, "failed_credits": 30, "replaced_runs": 1, "replaced_credits": 1, "given_credits": 1}
+    decision = decide(asks(TECHNICAL, drawn=250, order=US, **failed))
+    assert keys(decision.reasons)[1:3] == ["decision.runs_replaced", "decision.credits_replaced"]
+
+
 def test_what_was_given_for_this_payment_counts_when_failed_runs_are_made_good() -> None:
     """Not how many of them failed since a person declined."""
     failed = {"failed_runs": 4, "failed_credits": 30, "given_credits": 12, "failed_since_decline": 3}
     decision = decide(asks(TECHNICAL, drawn=250, order=US, **failed))
     assert (decision.recommended, decision.credits) == (DecisionOutcome.REPLACE, 18)
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "recommended", "money_minor"),
+    [(0, "approve", None, 2000), (1, "review", "approve", 1998), (1000, "review", "decline", 0)],
+)
+def test_who_got_credits_instead_has_no_renewal_refunded_without_a_person(
+    given: int, outcome: str, recommended: str | None, money_minor: int
+) -> None:
+    """Below the limit too."""
+    policy = replace(POLICY, automatic_renewal_refund_up_to_minor={"EUR": 2000})
+    decision = rules.decide(asks(MISTAKEN, **RENEWAL, given_credits=given), policy)
+    assert (decision.outcome, decision.recommended, decision.money_minor) == (outcome, recommended, money_minor)
 
 
 # ── 7. Decided before, and what a decision keeps ──────────────────────────────────────────────────────────────────────

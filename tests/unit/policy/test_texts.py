@@ -225,6 +225,17 @@ def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, files: dict[
         load(tmp_path)
 
 
+def test_an_amount_has_the_decimal_sign_of_its_language(tmp_path: Path) -> None:
+    """A point where none is named."""
+    comma = FORMAT.replace("unknown", 'decimal = ","\nunknown')
+    (tmp_path / "en.toml").write_text(f'{FORMAT}[k]\na = "{{paid}}"\n', "utf-8")
+    (tmp_path / "de.toml").write_text(f'{comma}[k]\na = "{{paid}}"\n', "utf-8")
+    texts = load(tmp_path)
+    said = Text(key="k.a", figures=(Figure.of("paid", Money(amount_minor=1050, currency="EUR")),))
+    assert texts.render(said, "en") == "10.50 EUR"
+    assert texts.render(said, "de") == "10,50 EUR"
+
+
 def test_a_languages_texts_are_those_of_its_two_files(tmp_path: Path) -> None:
     """One for customers, one for support, which another language may not have."""
     (tmp_path / "en.toml").write_text(f'{FORMAT}[k]\na = "A."\n', "utf-8")

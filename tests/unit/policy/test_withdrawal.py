@@ -494,6 +494,7 @@ def test_without_a_measure_a_person_decides_about_a_used_plan(
     asked = refund_context(RefundReason.CHANGED_MY_MIND, **{**PLAN, "lines": (line_usage(used),)})
     assert not asked.is_renewal
     assert rules.decide(asked, BY_PERSON).ends_subscription is True
+    assert decision.clause == "2"
     assert text("decision.withdrawal_measure_in_review") in decision.reasons
     assert text("input.measure_person") in decision.inputs
 
@@ -677,8 +678,21 @@ def test_a_purchase_from_a_reseller_names_it_and_turns_no_withdrawal_away_in_its
     noted = rules.decide(abroad, POLICY)
     assert noted.outcome is DecisionOutcome.REVIEW
     assert noted.reasons[-2:] == (seller, text("decision.withdrawal_passed_on", seller="Paddle.com"))
+    least = rules.decide(replace(abroad, refundable_minor=1), POLICY)
+    assert least.outcome is DecisionOutcome.REVIEW
     late = rules.decide(replace(abroad, now=abroad.now + timedelta(days=30)), POLICY)
     assert (late.outcome, late.reasons[-1]) == (DecisionOutcome.DECLINE, seller)
     assert rules.decide(replace(abroad, provider="stripe"), POLICY).outcome is DecisionOutcome.DECLINE
     nothing_left = replace(abroad, refundable_minor=0)
     assert rules.decide(nothing_left, POLICY).outcome is DecisionOutcome.DECLINE
+
+
+def test_one_used_credit_and_a_period_of_a_day_are_measured_like_others() -> None:
+    """Of a request that is older than the payment, by whosever clock, no time is over."""
+    one = refund_context(**{**PLAN, "lines": (line_usage(1),)})
+    assert withdrawal.is_measured_by_person(one, BY_PERSON)
+    assert not withdrawal.is_measured_by_person(replace(one, lines=(line_usage(0),)), BY_PERSON)
+    for lasts_for, found in ((timedelta.resolution, Measure.TIME), (timedelta(0), Measure.PERSON)):
+        assert withdrawal.measure(replace(one, lasts_for=lasts_for), BY_TIME) is found
+    early = replace(one, submitted_at=one.paid_at - timedelta(hours=1))
+    assert withdrawal.value_due(early, BY_TIME) == early.value_minor

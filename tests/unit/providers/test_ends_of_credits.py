@@ -19,6 +19,7 @@ from tests.unit.providers.test_translation import (
     INVOICE,
     NOTHING_PAID,
     PACK_LINE,
+    PRORATION,
     RECURRING,
     RENEWS,
     SESSION,
@@ -116,6 +117,21 @@ def test_a_trial_that_grants_nothing_is_a_payment_only_if_its_terms_lock_what_is
         ):
             assert (event.payment is not None) == (lock_days is not None), event.detail
             assert event.parked is None
+
+
+def test_a_lock_makes_no_payment_of_what_grants_nothing_beside_a_plan_or_a_pack() -> None:
+    """A free pack on the first invoice of a trial, and a part of a period that grants nothing."""
+    plan, free_pack = INVOICE["lines"]["data"][0] | {"amount": 0}, {**PACK_LINE, "amount": 0}
+    event = told("stripe", "creator_monthly", terms_of_trial(), **{**FREE, "lines.data": [plan, free_pack]})
+    assert event.payment, event.detail
+    assert [line.product_id for line in event.payment.lines] == ["creator_monthly"]
+    plain = order("paddle", "pack_1000")
+    assert plain.terms
+    locked = dict(carried(replace(plain, terms=replace(plain.terms, lock_days=20))))
+    both: dict[str, Any] = {"details.line_items": [PRORATION, TRANSACTION["details"]["line_items"][0]]}
+    event = told("paddle", "pack_1000", locked, **both)
+    assert event.payment, event.detail
+    assert [line.product_id for line in event.payment.lines] == ["pack_1000"]
 
 
 def test_an_event_with_a_price_of_ours_beside_an_unknown_one_names_ours() -> None:

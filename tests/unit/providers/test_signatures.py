@@ -1,5 +1,6 @@
 """Our verification against the providers' own packages, on the same inputs. Every known difference is named."""
 
+import hmac
 import random
 import time
 from collections import Counter
@@ -9,7 +10,7 @@ import stripe
 from paddle_billing.Notifications import Secret, Verifier
 
 from ledger.providers.registry import PROVIDERS
-from ledger.providers.signatures import SignatureRejected
+from ledger.providers.signatures import Scheme, SignatureRejected
 from tools import signing
 
 NOW = time.time()
@@ -144,3 +145,13 @@ def test_odd_headers_are_refused_and_never_crash(header: str) -> None:
     """What anybody may send."""
     assert not ours("stripe", b"{}", header, SECRETS["stripe"])
     assert not ours("paddle", b"{}", header.replace(",", ";"), SECRETS["paddle"])
+
+
+def test_a_scheme_signs_as_it_says() -> None:
+    """Each part of it stands where it was given."""
+    odd = Scheme(header="x-sign", separator="|", time_key="at", signature_key="mac", joint=b"~")
+    mac = hmac.new(b"s", b"7~body", "sha256").hexdigest()
+    odd.verify(b"body", {"X-Sign": f"at=7|mac={mac}"}, ["s"], now=7.0)
+    for wrong in (f"at=7,mac={mac}", f"t=7|mac={mac}", f"at=7|v1={mac}"):
+        with pytest.raises(SignatureRejected):
+            odd.verify(b"body", {"x-sign": wrong}, ["s"], now=7.0)

@@ -1331,6 +1331,7 @@ def test_a_dispute_says_how_far_our_answer_is(status: str, details: object, evid
         ({}, None),
         ({"evidence_details": {"due_by": int(START.timestamp())}}, START),
         ({"evidence_details": {"due_by": int(START.timestamp())}, "status": "appeal_needs_response"}, None),
+        ({"evidence_details": {"due_by": int(AT.timestamp())}, "status": "appeal_needs_response"}, None),
         ({"evidence_details": {"due_by": int(DUE_AT.timestamp())}, "status": "appeal_needs_response"}, DUE_AT),
     ],
 )

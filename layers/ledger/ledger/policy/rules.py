@@ -353,7 +353,7 @@ def mistaken_renewal(context: PolicyContext, policy: PolicyParameters) -> RuleRe
         approval = _approve("3", context.left_minor, text("decision.renewal_refunded"))
         return replace(approval, ends_subscription=True)
     in_review = text("decision.renewal_in_review")
-    money_minor = min(context.left_minor, context.unused_after_replacement_minor) if replaced else context.left_minor
+    money_minor = context.unused_after_replacement_minor
     recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
     review = _review("3", recommended, *replaced, in_review, money_minor=money_minor)
     return replace(review, ends_subscription=True)
@@ -425,8 +425,7 @@ RULES: tuple[Rule, ...] = (
 def _with_withdrawal_notice(decision: Decision, context: PolicyContext, policy: PolicyParameters) -> Decision:
     """Add a notice for customers who may withdraw but gave another reason: a decline must not cost them the right."""
     is_refused = decision.outcome in {DecisionOutcome.DECLINE, DecisionOutcome.REVIEW}
-    is_withdrawal = context.reason in withdrawal.WITHDRAWAL_REASONS and withdrawal.ends_contract(context, policy)
-    if not is_refused or is_withdrawal or context.reason is RefundReason.WITHDRAWAL:
+    if not is_refused or withdrawal.ends_contract(context, policy):
         return decision
     if withdrawal.exclusion(replace(context, reason=RefundReason.WITHDRAWAL), policy):
         return decision
