@@ -34,7 +34,7 @@ ENGINES = ("ministack", "dynamodb-local")
 _NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries AWS's DynamoDB Local 1.25.1
 _NPM_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 _READY_WITHIN_S = 60
-_PORTS = range(10_000, 16_000)  # outgoing connections get theirs from 16,000 (gVisor) or 32,768 (Linux) on
+_PORTS = range(10_000, 32_000)  # outgoing connections get theirs from 32,768 (Linux) or 49,152 (macOS) on
 
 
 class EngineError(Exception):

@@ -35,7 +35,9 @@ def use_local_credentials() -> None:
 def register_running_server(**facts: str) -> None:
     """Store the address of this server and its table, for `running_server` in other processes."""
     FOLDER.mkdir(exist_ok=True)
-    _own_file().write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
+    written = _own_file().with_suffix(".part")  # whoever reads it meanwhile would take half a file for one left behind
+    written.write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
+    written.replace(_own_file())
 
 
 def unregister_running_server() -> None:

@@ -612,7 +612,7 @@ def test_what_happened_here_within_the_second_of_a_report_counts_as_before_it() 
         assert is_by(second + timedelta(microseconds=later), second) is counts
 
 
-@pytest.mark.parametrize("states", permutations(DisputeState, 2), ids=lambda states: " ".join(states))
+@pytest.mark.parametrize("states", list(permutations(DisputeState, 2)), ids=" ".join)
 def test_of_two_reports_of_one_instant_the_later_state_counts(states: tuple[DisputeState, DisputeState]) -> None:
     """Whatever else they say, and whichever is received first. Money that the provider listed outweighs it."""
     first, second = states
