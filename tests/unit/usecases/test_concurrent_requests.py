@@ -13,7 +13,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.errors import CaseClosed, InsufficientCredits, RunFailed
 from ledger.domain.events import Event
-from ledger.domain.facts import DisputeState, FraudWarned, MoneyLinked
+from ledger.domain.facts import DisputeState, FraudWarned, MoneyLinked, RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
@@ -27,7 +27,9 @@ from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.place_order import OrderRequest
 from ledger.usecases.plan_booking import plan_event
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.place_cases import place
+from ledger.usecases.refund_cases.withdraw_contract import withdraw_from_rest
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -39,6 +41,8 @@ from tools.testing.builders import (
     at,
     dispute,
     event_of,
+    numbered_anew,
+    ordered,
     paid,
     payment,
     record_events,
@@ -204,6 +208,43 @@ def test_what_changes_a_case_overwrites_no_change_that_came_between(twin: str, a
             CHANGES[act](case_id, cast(Store, over))
         assert over.is_overtaken
         found += world(store).cases.values()
+    between, after = found
+    assert between == after
+
+
+def repeats(case: RefundCase, store: Store) -> object:
+    """The person sends the decision again, under a new key."""
+    return decide_case(case.case_id, ALL_OF_IT, "sam", store, POLICY, now=at(80), key="key_2")
+
+
+def looks_for_the_rest(case: RefundCase, store: Store) -> object:
+    """The job looks for the contract's other payments, of which there are none."""
+    return withdraw_from_rest(case, store, POLICY, now=at(80))
+
+
+@pytest.mark.parametrize("act", [repeats, looks_for_the_rest])
+@pytest.mark.parametrize("state", [RefundState.PENDING, RefundState.SUCCEEDED, RefundState.FAILED])
+def test_what_writes_a_decided_case_overwrites_nothing_that_became_of_its_refund(
+    act: Callable[[RefundCase, Store], object], state: RefundState
+) -> None:
+    """It is as if it had come after the refund was followed."""
+    found = []
+    for is_between in (True, False):
+        with numbered_anew():
+            store = FakeStore()
+            record_events(store, paid(ordered(store)))
+            reason = RefundReason.TECHNICAL_PROBLEM if act is repeats else RefundReason.WITHDRAWAL
+            case = request_refund(store, refund_claim(reason), minute=10)
+            if case.state is CaseState.IN_REVIEW:
+                case = decide_case(case.case_id, ALL_OF_IT, "sam", store, POLICY, now=at(20))
+            assert case.state is CaseState.APPROVED
+            record_events(store, event_of(replace(refund(2000, state=state, minute=30), tag=case.tag)))
+        over = OvertakenStore(store, partial(follow, PI, store, now=at(70)))
+        if not is_between:
+            over.overtake()
+        act(case, cast(Store, over))
+        assert over.is_overtaken
+        found.append(world(store))
     between, after = found
     assert between == after
 
