@@ -44,7 +44,7 @@ def local_key() -> tuple[str, RSAPrivateKey]:
     key_id = _thumbprint(public)
     key_set = json.dumps({"keys": [{**public, "kid": key_id, "use": "sig", "alg": "RS256"}]})
     if not JWKS_FILE.exists() or JWKS_FILE.read_text() != key_set:
-        _replace(JWKS_FILE, key_set.encode())
+        environment.replace_file(JWKS_FILE, key_set.encode())
     return key_id, key
 
 
@@ -145,10 +145,3 @@ def _create(path: Path, content: bytes) -> None:
         draft.write(content)
         draft.flush()
         os.link(draft.name, path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
-        draft.write(content)
-    Path(draft.name).replace(path)

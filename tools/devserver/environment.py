@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,20 @@ def use_local_credentials() -> None:
 def register_running_server(**facts: str) -> None:
     """Store the address of this server and its table, for `running_server` in other processes."""
     FOLDER.mkdir(exist_ok=True)
-    written = _own_file().with_suffix(".part")  # whoever reads it meanwhile would take half a file for one left behind
-    written.write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
-    written.replace(_own_file())
+    content = json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts})
+    replace_file(_own_file(), content.encode())
 
 
 def unregister_running_server() -> None:
     """Remove this server's file. Other servers may still run."""
     _own_file().unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file atomically: other processes read either what it was or the whole of this content."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
+        draft.write(content)
+    Path(draft.name).replace(path)
 
 
 def running_server() -> dict[str, Any]:
