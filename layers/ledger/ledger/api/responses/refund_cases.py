@@ -10,6 +10,9 @@ from ledger.api.responses.model import WITHDRAWAL_PAGE, ResponseModel
 from ledger.domain.refund_cases import BY_DECLARATION, BY_POLICY, CaseState, RefundCase, RefundReason
 from ledger.policy.texts import case_state_text, shipped_texts
 
+Opener = Literal["you", "form", "support", "policy"]
+"""Who opened a case: its customer with a login, somebody on the public page, a person of support, or nobody."""
+
 
 class CaseResponse(ResponseModel):
     """A refund case: the request, the decision and its result."""
@@ -20,7 +23,7 @@ class CaseResponse(ResponseModel):
     state: CaseState
     words: str = Field(description="What happens next.")
     opened_at: datetime
-    opened_by: Literal["you", "form", "support", "policy"] = Field(
+    opened_by: Opener = Field(
         description="`you`: with the customer's login. `form`: on the public page. `policy`: without anybody's request."
     )
     decision: DecisionResponse | None
@@ -62,7 +65,7 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
     }
 
 
-def _opener(case: RefundCase) -> Literal["you", "form", "support", "policy"]:
+def _opener(case: RefundCase) -> Opener:
     """Return who opened a case, without naming a person of support."""
     if case.opened_by == case.account_id:
         return "you"
