@@ -460,3 +460,7 @@ def test_index_says_what_it_can_not_read_and_what_it_needs(store: Scanned, monke
     shown = billing_with("index")
     assert (shown.exit_code, "1 items can't be read" in shown.stderr) == (1, True)
     assert [row.kind for row in store.documents.values() if isinstance(row, IndexRow)] == ["amount"]
+    checked, read = billing_with("index", "--check"), billing_with("index", "--check", "--json")
+    assert (checked.exit_code, "1 items can't be read" in checked.stderr) == (1, True)
+    assert (read.exit_code, json.loads(read.stdout)["unreadable"]) == (1, 1)
+    assert json.loads(billing_with("index", "--json").stdout)["unreadable"] == 1

@@ -30,7 +30,10 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.incidents.begin import IncidentRequest
+from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_cases import HALF
 from tools.testing.builders import (
     LATER,
@@ -48,7 +51,7 @@ from tools.testing.builders import (
 )
 from tools.testing.domain_events import Delivered, delivered, queued
 from tools.testing.fakes import FakeProvider, FakeStore
-from tools.testing.unguarded import decide_case
+from tools.testing.unguarded import begin_incident, decide_case
 
 METRICS = "CloudWatchMetrics"
 
@@ -343,6 +346,29 @@ def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None
     assert [queued.case_id for queued in store.deferred_cases()] == [cases[0].case_id]
     store.refused = AccountId("acct_none")
     assert list(run("follow_cases")["moved"]) == [cases[0].case_id]
+
+
+def test_one_incident_that_fails_delays_no_other_and_its_job_fails(services: Runtime) -> None:
+    """Else no alarm would tell that customers wait for what they were promised."""
+    services.store = store = Refuses()
+    accounts = [AccountId(f"acct_{number}") for number in range(2)]
+    for number, account_id in enumerate(accounts):
+        record_events(store, paid(payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id)))
+        draw_credits(account_id, "run_1", 5, store, now=at(10 * number + 1))
+        fail_run(account_id, "run_1", store, now=at(10 * number + 2))
+        index_failed_run(account_id, "run_1", at(10 * number + 2), store)
+        began, ended = at(10 * number), at(10 * number + 5)
+        stood_still = IncidentRequest(
+            since=began, until=ended, credits=5, reason="It stood still.", actor="sam", key=f"k{number}"
+        )
+        begin_incident(stood_still, store, now=at(30 + number))
+    store.refused = accounts[0]
+    with pytest.raises(StoreUnavailable):
+        run("replace_failed_runs")
+    assert [balance(store, account_id) for account_id in accounts] == [1000, 1005]
+    store.refused = AccountId("acct_none")
+    run("replace_failed_runs")
+    assert [balance(store, account_id) for account_id in accounts] == [1005, 1005]
 
 
 def reported(services: Runtime, case: RefundCase, state: RefundState, minute: float) -> None:

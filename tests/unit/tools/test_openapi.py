@@ -137,5 +137,6 @@ def test_the_description_comes_zipped_to_who_asks_for_it(zipped: bool) -> None:
     """And plain to who does not."""
     answer, body = fetched("/openapi.json", zipped=zipped)
     assert ("content-encoding" in answer["headers"]) == zipped
+    assert answer["headers"]["vary"] == "accept-encoding", "a shared cache keeps both forms apart"
     assert json.loads(body)["openapi"] == "3.1.0"
     assert fetched("/docs/nothing")[0]["statusCode"] == 404
