@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import hypothesis
 import pytest
 from moto import mock_aws
@@ -23,7 +24,7 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.runtime import Runtime, runtime
 from ledger.usecases import transaction
-from tests.light_moto import lighten
+from tests.light_moto import create_table, lighten
 from tools import engines
 from tools.devserver.patience import PATIENCE_S
 from tools.orders import place_orders_of
@@ -41,6 +42,9 @@ os.environ |= {
 }
 
 lighten()
+
+# Each session of botocore would read and parse the files of its services anew.
+setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))  # noqa: B010 - for mypy
 
 # How long an example takes says something about the machine, nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -191,7 +195,11 @@ def store_at(
     """
     name = f"ledger-{uuid.uuid4().hex[:12]}"
     connection = connection_to(endpoint)
-    connection.dispatch("CreateTable", dict(definition or _definition(name)))
+    described = dict(definition or _definition(name))
+    if endpoint:
+        connection.dispatch("CreateTable", described)
+    else:
+        create_table(described, REGION)
     return DynamoDBStore(name, around(connection) if around else connection)
 
 

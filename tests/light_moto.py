@@ -65,6 +65,17 @@ def lighten() -> None:
         setattr(owner, name, method)
 
 
+def create_table(definition: dict[str, Any], region: str) -> None:
+    """Create a table in moto's memory, without a request: each of some thousand tests has a table of its own."""
+    _handler(region, definition).create_table()
+
+
+def _handler(region: str, body: dict[str, Any]) -> DynamoHandler:
+    handler = DynamoHandler()
+    handler.region, handler.current_account, handler.body = region, DEFAULT_ACCOUNT_ID, body
+    return handler
+
+
 def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
     """Return what a transaction that fails puts back. It shares the items: no item changes once it is stored."""
     copied = copy.copy(table)
@@ -172,9 +183,7 @@ def _process_operation(stubber: BotocoreStubber, request: Any) -> Any:
     operation, method = _OPERATIONS.get(request.headers.get("X-Amz-Target"), ("", None))
     host = _HOST.match(request.url)
     if method and host and not _BINARY.search(request.body):
-        handler = DynamoHandler()
-        handler.region, handler.current_account = host[1], DEFAULT_ACCOUNT_ID
-        handler.body = json.loads(request.body)
+        handler = _handler(host[1], json.loads(request.body))
         try:
             result: Any = method(handler).result
         except (HTTPException, ServiceException):

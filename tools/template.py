@@ -1,5 +1,7 @@
 """Read `template.yaml`: the only definition of table, routes and events, also for tests and local runs."""
 
+import copy
+import functools
 import json
 import os
 import re
@@ -117,7 +119,12 @@ def load(path: Path | None = None) -> dict[str, Any]:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return a template's text as plain data."""
+    """Return a template's text as plain data, which the caller may change."""
+    return copy.deepcopy(_parsed(text))
+
+
+@functools.cache
+def _parsed(text: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, with tags
     return content
 
