@@ -20,6 +20,7 @@ from ledger.providers.paddle import events as paddle
 from ledger.providers.stripe import events as stripe
 from ledger.providers.translation import carried
 from tests.unit.providers.test_translation import (
+    AT,
     INVOICE,
     PACK_LINE,
     RECURRING,
@@ -149,6 +150,26 @@ def test_a_later_period_is_under_the_catalogues_terms() -> None:
     assert (granted(later), later.terms_hash) == (1000, None)
     anonymous = {name: text for name, text in ours.items() if name != "order_id"}
     assert told("stripe", "creator_monthly", anonymous).terms_hash is None
+
+
+@pytest.mark.parametrize("created_at", [START + timedelta(hours=6), None])
+@pytest.mark.parametrize("origin", ["subscription_recurring", "subscription_payment_method_change", "web", "api"])
+def test_a_later_period_of_paddles_is_under_the_terms_of_its_start(origin: str, created_at: datetime | None) -> None:
+    """A first one is under those of its transaction's creation; of its payment if nobody says when that was."""
+    agreed_at = START if origin.startswith("subscription_") else created_at or AT
+    created = {"created_at": created_at and created_at.isoformat()}
+    for begin, credits_ in ((agreed_at, 800), (agreed_at + timedelta(seconds=1), 1000)):
+        event = told("paddle", "creator_monthly", {}, plan_from(begin), origin=origin, **created)
+        assert granted(event) == credits_
+
+
+def plan_from(begin: datetime) -> Catalogue:
+    """The catalogue, in which the plan is for 800 credits since a time."""
+    document = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
+    plan = document["products"][3]
+    terms = {name: plan.pop(name) for name in ("credits", "prices", "price_ids", "proration_grants")}
+    plan["terms"] = [terms, {"from": begin.isoformat(), **terms, "credits": 800}]
+    return catalogue.parse(document)
 
 
 def written(content: object) -> Json:

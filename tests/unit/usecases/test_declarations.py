@@ -32,7 +32,7 @@ from ledger.ports.documents import DocumentKind, contact_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
 from ledger.usecases.declarations.change import change_declaration, read_declaration
-from ledger.usecases.declarations.find_contract import Contract, find_contract
+from ledger.usecases.declarations.find_contract import MOST_NAMES, Contract, find_contract
 from ledger.usecases.declarations.follow import (
     MOST_OF_A_SOURCE,
     MOST_OF_AN_ADDRESS,
@@ -283,6 +283,8 @@ PACK, PLAN = Contract(ADA, PI), Contract(ADA, RENEWED.payment_id, SUBSCRIPTION)
         ("INV-0001", ReviewCause.NO_MATCH),
         ("ord_12345", ReviewCause.NO_MATCH),
         ("acct_ada", ReviewCause.NO_MATCH),
+        (" ".join(f"{'ref_nothing ' * 8}ref_{number}" for number in range(6)) + " ord_1234", PACK),
+        (" ".join(f"ref_{number:04}" for number in range(MOST_NAMES)) + " ord_1234", ReviewCause.NO_MATCH),
         ("the mail of last Tuesday", ReviewCause.NO_MATCH),
         ("", ReviewCause.NO_MATCH),
     ],

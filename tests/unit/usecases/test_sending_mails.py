@@ -226,9 +226,9 @@ def test_an_order_that_nobody_paid_is_not_confirmed() -> None:
     assert [one.order_id for one in store.awaited_orders()] == [order.order_id]
 
 
-@pytest.mark.parametrize("hours", [1, 30])
+@pytest.mark.parametrize("hours", [1, 30, AWAITED_FOR // timedelta(hours=1) + 1])
 def test_the_schedule_finds_a_paid_order_that_no_event_reported(hours: int) -> None:
-    """A young one in each round, an older one within a day."""
+    """A young one in each round, an older one within a day, and one that is awaited no longer for a last time."""
     store = FakeStore()
     order = ordered(store)
     pay(store, order)
