@@ -35,6 +35,7 @@ from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_cases import HALF
+from tools.template import jobs, load
 from tools.testing.builders import (
     LATER,
     POLICY,
@@ -327,6 +328,28 @@ def test_expiry_continues_where_the_time_ended(services: Runtime) -> None:
     for _ in range(5):
         run("expire_credits", context=Context(300_000, 300_000, 300_000, 1))
     assert [balance(services.store, account_id) for account_id in accounts] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("function", jobs(load()))
+def test_a_job_reports_what_it_counted_though_it_fails(
+    services: Runtime, capsys: pytest.CaptureFixture[str], function: str
+) -> None:
+    """And so does one that ends. A metric that is not published raises no alarm."""
+
+    class Down:
+        """A store that can't be reached, and how often somebody tried."""
+
+        asked = 0
+
+        def __getattr__(self, name: str) -> Any:
+            self.asked += 1
+            services.metrics.add_metric("Asked", "Count", 1)
+            raise StoreUnavailable(name)
+
+    services.store = down = Down()
+    with pytest.raises((StoreUnavailable, ExceptionGroup)):
+        run(function)
+    assert sum(metrics(capsys.readouterr().out, "Asked")) == down.asked > 0
 
 
 def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None:
