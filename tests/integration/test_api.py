@@ -98,6 +98,7 @@ def test_a_statement_runs_to_its_end_with_the_balance_after_each_entry(world: Wo
     for run in range(4):
         world.service.post("/usage", {"account_id": ADA, "run_id": f"run_{run}", "credits": 10 + run})
     world.service.post("/usage/run_2/failure", {"account_id": ADA, "error": "out of memory"})
+    assert [row for row in world.table() if "out of memory" in row], "evidence of a technical problem"
     entries = pages(world.ada, "/account/statement", "entries", limit)
     assert [entry["credits"] for entry in entries] == [12, -13, -12, -11, -10, 1000]
     assert [entry["balance_after"] for entry in entries] == [
@@ -584,8 +585,24 @@ def test_the_billing_page_is_the_customers_own(world: World) -> None:
     for body in (None, {"provider": "paddle"}):
         opened = world.ada.post("/billing-portal-sessions", body)
         assert (opened.status, "ctm_ada/0?" in opened.json["url"]) == (201, True)
-    refused = world.ada.post("/billing-portal-sessions", {"provider": "stripe"})
-    assert (refused.status, "at stripe" in refused.json["detail"]) == (404, True)
+    for frontend, body, where in ((world.ada, {"provider": "stripe"}, " at stripe"), (Frontend("acct_eve"), None, "")):
+        refused = frontend.post("/billing-portal-sessions", body)
+        assert refused.json["detail"].startswith(f"There is no billing page{where} that is this account's alone.")
+
+
+def test_the_billing_page_is_of_as_many_subscriptions_as_it_takes(world: World) -> None:
+    """Stripe and Paddle refuse more than 25."""
+    for number in range(26):
+        world.subscribes(f"stripe:sub_{number}", customer_id="stripe:cus_acct_bob", account_id=BOB)
+    opened = world.bob.post("/billing-portal-sessions")
+    assert (opened.status, "/25?" in opened.json["url"]) == (201, True), opened.json
+
+
+def test_who_has_no_account_has_no_subscription(world: World) -> None:
+    """404 to end it, and to go on."""
+    eve = Frontend("acct_eve")
+    assert eve.post("/subscription/cancellation").status == eve.delete("/subscription/cancellation").status == 404
+    assert not world.provider.calls
 
 
 def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None:

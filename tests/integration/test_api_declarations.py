@@ -139,6 +139,16 @@ def test_the_address_of_the_caller_is_not_stored(world: World) -> None:
     assert not [row for row in world.table() if "127.0.0.1" in row]
 
 
+@pytest.mark.parametrize("claims", [{"email": "ada@example.com"}, {}])
+def test_the_answer_to_a_review_goes_to_the_address_of_the_token(world: World, claims: dict[str, str]) -> None:
+    """A token without one asks all the same: the address of the account is used then."""
+    world.sam.post("/support/accounts/acct_ada/holds", {"hold_id": "support:x", "why": "a stolen card"})
+    assert Frontend(ADA, claims).post("/reviews", {"message": "It is my card."}).status == 201
+    (listed,) = world.sam.get("/support/declarations").json["declarations"]
+    shown = world.sam.get(f"/support/declarations/{listed['declaration_id']}").json
+    assert shown["email"] == claims.get("email", "")
+
+
 def test_who_is_suspended_asks_for_a_review_and_reads_the_answer(world: World) -> None:
     """Nobody else reads it. Who is not suspended has nothing to ask."""
     assert world.ada.post("/reviews", {}).status == 409

@@ -43,6 +43,7 @@ def test_what_failed_is_shown_by_account_and_replaced_once(
     rest = world.sam.get("/support/failed-runs", query={**span, "after": shown["next"]}).json
     assert [one["account_id"] for one in shown["accounts"] + rest["accounts"]] == [ADA, BOB]
     assert rest["next"] is shown["cut_at"] is None
+    assert world.sam.get("/support/failed-runs", query={**span, "limit": 2}).json["next"] is None
 
     key = new_key()
     begun = world.sam.post("/support/incidents", wanted(span, 47), key=key)

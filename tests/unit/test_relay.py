@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -72,6 +73,15 @@ def test_ten_entries_go_with_one_call(caplog: pytest.LogCaptureFixture) -> None:
     assert events.published == [f"case_{number}-1" for number in range(23)]
     (line,) = (one for one in caplog.records if one.message == "relayed")
     assert vars(line)["event_ids"] == [f"refund_intent_listed/case_{number}-1" for number in range(23)]
+
+
+def test_the_function_answers_which_records_lambda_sends_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the answer Lambda takes all of them for published."""
+    function, to = import_module("functions.relay_changes.app"), Bus("billing", "eu-central-1")
+    to.client = FakeEvents("case_2-1")
+    monkeypatch.setattr(function, "bus", lambda: to)
+    answer = function.lambda_handler({"Records": [record(1), record(2), record(3)]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
 
 def test_the_bytes_of_a_call_are_limited() -> None:

@@ -94,6 +94,9 @@ class Frontend:
         event |= event_changes or {}
         handler = importlib.import_module(f"functions.{route.folder}.app").lambda_handler
         result = json.loads(json.dumps(handler(event, None)))  # as Lambda's runtime serializes it
+        not_texts = {name: value for name, value in result.get("headers", {}).items() if not isinstance(value, str)}
+        assert not not_texts, f"API Gateway wants texts: {not_texts}"
+        assert isinstance(result.get("body", ""), str), "API Gateway would send another body"
         names = [name.lower() for name in result.get("headers", {})]
         assert len(names) == len({*names}), f"a header is there twice: {names}"
         raw_response = response_of(result)

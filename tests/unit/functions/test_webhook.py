@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import botocore.exceptions
@@ -319,6 +320,15 @@ def test_an_event_at_the_wrong_function_is_recorded_and_counted(
     output = capsys.readouterr().out
     assert ("MisroutedEvents" in counted(output)) is is_misrouted
     assert logged(output)["is_misrouted"] is is_misrouted
+
+
+@pytest.mark.parametrize("function", ["dispute_opened", "payment_succeeded", "refund_settled", "subscription_renewed"])
+def test_each_function_takes_what_its_folder_is_named_after(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under another name all of its events would be counted as sent to the wrong endpoint."""
+    module = import_module(f"functions.{function}.app")
+    monkeypatch.setattr(module, "handle", lambda name, *_: name)
+    monkeypatch.setattr(module, "runtime", lambda: None)
+    assert module.lambda_handler({}, None) == function
 
 
 def test_a_new_kind_of_subscription_event_is_booked_and_not_called_misrouted(
