@@ -351,6 +351,24 @@ def test_stripe_says_what_each_payment_of_an_invoice_has_left(provider: Recorder
     assert provider.calls[1].query["payment[payment_intent]"] == "pi_a"
 
 
+def test_stripe_has_no_more_left_than_was_paid_and_never_less_than_nothing(provider: Recorder) -> None:
+    """An intent has more for another invoice than it paid for this one; of another more went back than was paid."""
+
+    def link(number: int, invoice: str, intent: str, paid_minor: int) -> Json:
+        return stripe_shapes.invoice_payment(f"inpay_{number}", invoice, intent, paid_minor, 1793534400)
+
+    ours = [link(1, "in_1", "pi_a", 1000), link(2, "in_1", "pi_b", 500)]
+    provider.will(
+        stripe_list(*ours),
+        stripe_list(ours[0], link(3, "in_2", "pi_a", 300)),
+        stripe_list(),
+        stripe_list(ours[1]),
+        stripe_list(stripe_refund("re_1", None) | {"amount": 501}),
+    )
+    found = stripe_at(provider).sources(to_send("stripe:in_1"))
+    assert [(one.source, one.left_minor) for one in found] == [("pi_a", 1000), ("pi_b", 0)]
+
+
 def test_stripe_counts_what_can_be_refunded_there(provider: Recorder) -> None:
     """Charges without an intent do. What was paid elsewhere, and a payment without an amount, do not."""
     made = [stripe_shapes.invoice_payment(f"inpay_{n}", "in_1", f"pi_{n}", 700, 1793534400) for n in range(4)]
@@ -361,10 +379,17 @@ def test_stripe_counts_what_can_be_refunded_there(provider: Recorder) -> None:
     provider.will(stripe_list(*made), *each)
     found = stripe_at(provider).sources(to_send("stripe:in_1"))
     assert {one.source: one.left_minor for one in found} == {"ch_1": 700, "pi_0": 700, "pi_3": 0}
+    asked = [call.query for call in provider.calls if "payment[type]" in call.query]
+    assert [(one["payment[type]"], one[f"payment[{one['payment[type]']}]"]) for one in asked] == [
+        ("charge", "ch_1"),
+        ("payment_intent", "pi_0"),
+        ("payment_intent", "pi_3"),
+    ]
 
 
 def test_stripe_has_one_source_unless_several_payments_paid(provider: Recorder) -> None:
-    """A pack is not looked up at all; an invoice with one payment is refunded as before."""
+    """A pack is not looked up at all; an invoice with one payment is refunded as before. So is all at Paddle."""
+    assert paddle_at(provider).sources(to_send(TXN)) == ()
     assert stripe_at(provider).sources(to_send("stripe:pi_1", "stripe:ch_1")) == ()
     assert provider.calls == []
     provider.will(stripe_list(stripe_shapes.invoice_payment("inpay_1", "in_1", "pi_1", 1500, 1793534400)))
@@ -720,6 +745,18 @@ def test_paddle_without_a_payment_link_can_not_sell(provider: Recorder, checkout
         paddle_at(provider).make_checkout(*order("paddle"), success_url=THANKS, cancel_url=CREDITS)
 
 
+@pytest.mark.parametrize("name", ["stripe", "paddle"])
+def test_of_several_prices_the_first_is_sold(provider: Recorder, name: str) -> None:
+    """The others are of earlier years: who renews pays them still."""
+    terms, product = order(name)
+    product = replace(product, price_ids={**product.price_ids, name: ("price_now", "price_then")})
+    gateway: Gateway = stripe_at(provider) if name == "stripe" else paddle_at(provider)
+    provider.will(Answer(b"", 500))
+    with pytest.raises(ProviderUnavailable):
+        gateway.make_checkout(terms, product, success_url=THANKS, cancel_url=CREDITS)
+    assert "price_now" in str(provider.calls[0].content)
+
+
 @pytest.mark.parametrize("provider_name", ["stripe", "paddle"])
 def test_what_has_no_price_there_is_not_sold(provider: Recorder, provider_name: str) -> None:
     """The catalogue is wrong, and says so before anything is sent."""
@@ -893,6 +930,7 @@ def test_a_scheduled_pause_at_paddle_gives_way_to_the_cancellation(provider: Rec
     )
     assert paddle_at(provider).stop_renewals("paddle:sub_1").cancel_at == END
     assert [call.method for call in provider.calls] == ["POST", "GET", "PATCH", "POST"]
+    assert provider.calls[2].content == {"scheduled_change": None}
 
 
 @pytest.mark.parametrize("now", [{"scheduled_change": CANCELS}, {"status": "canceled"}])

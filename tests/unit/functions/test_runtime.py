@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ledger.config import Config
-from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.errors import CatalogueError, ConfigurationError, StoreUnavailable
 from ledger.domain.recent_requests import LimitedRequest, RequestLimit
 from ledger.mails.letters import House
 from ledger.policy import rules
@@ -253,6 +253,22 @@ def test_a_client_gives_up_before_its_function_does(service: str, read_s: int, a
     config = services.client(service).meta.config
     assert (config.connect_timeout, config.read_timeout) == (1, read_s)
     assert config.retries["total_max_attempts"] == attempts
+
+
+def test_the_store_gives_up_before_its_function_does() -> None:
+    """Two attempts of three seconds at most: a provider waits for five, most functions have ten or more."""
+    services = Runtime(Config.of(ENVIRONMENT))
+    services.session.set_credentials("x", "x")
+    config = services.connection.client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (1, 2)
+    assert config.retries == {"total_max_attempts": 3, "mode": "standard"}, config.retries
+
+
+def test_a_live_stage_sells_nothing_at_the_prices_of_the_example() -> None:
+    """Nobody can pay them. A test stage may."""
+    assert Runtime(Config.of(ENVIRONMENT)).catalogue.products
+    with pytest.raises(CatalogueError, match=r"price ids of the shipped example .*PROVIDER_MODE is live"):
+        assert Runtime(Config.of(ENVIRONMENT | {"PROVIDER_MODE": "live"})).catalogue
 
 
 @pytest.mark.parametrize(("setting", "style"), [({}, "virtual"), ({"AWS_ENDPOINT_URL_S3": "http://s3"}, "path")])

@@ -67,12 +67,33 @@ def test_the_schedules_do_the_same_without_events(services: Runtime, capsys: pyt
     assert len(sent(services)) == 1
     output = capsys.readouterr().out
     assert metrics(output, "OldestItemAge") == [0, 0]
-    assert metrics(output, "OldestAwaitedOrderAge") == [3600]
+    assert (metrics(output, "AwaitedOrders"), metrics(output, "OldestAwaitedOrderAge")) == ([1], [3600])
     assert sum(metrics(output, "MailsSent")) == 1
 
 
-def test_a_message_of_another_kind_or_version_is_kept_as_a_dead_letter(services: Runtime) -> None:
-    """It holds up no other."""
+@pytest.mark.parametrize(("schedule", "hours"), [(CONFIRM_ORDERS, 1), (REMIND, 24)])
+def test_a_list_that_was_not_made_whole_fails_the_job_after_what_is_listed_was_sent(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch, schedule: str, hours: int
+) -> None:
+    """Else nobody would hear of it: what was never listed has no age."""
+    _, mail_id = bought(services.store)
+    Shop(services.store, "stripe", "creator_monthly").order("key_plan", now=NOON)
+    services.clock = lambda: NOON + timedelta(hours=hours)
+
+    def refused(*_: object, **__: object) -> None:
+        raise StoreUnavailable("throttled")
+
+    monkeypatch.setattr("ledger.usecases.confirm_orders.list_confirmation", refused)
+    monkeypatch.setattr("ledger.usecases.remind.look_at", refused)
+    with pytest.raises(StoreUnavailable):
+        run("send_mails", {schedule: True})
+    assert mail_id in sent(services)
+
+
+def test_a_message_of_another_kind_or_version_is_kept_as_a_dead_letter(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It holds up no other, and is counted."""
     _, mail_id = bought(services.store)
     other = delivered(RefundIntentListed(tag="case_1-1", account_id=ADA, payment_id=PaymentId("stripe:pi_1")))
     newer = delivered(MailListed(mail_id=mail_id))
@@ -81,6 +102,7 @@ def test_a_message_of_another_kind_or_version_is_kept_as_a_dead_letter(services:
     failed = run("send_mails", batch)["batchItemFailures"]
     assert [one["itemIdentifier"] for one in failed] == sorted(one["messageId"] for one in batch["Records"][:2])
     assert sent(services) == [mail_id]
+    assert sum(metrics(capsys.readouterr().out, "FailedItems")) == 2
 
 
 def test_what_waits_for_an_address_is_counted_and_is_no_late_mail(
@@ -219,5 +241,5 @@ def test_a_schedule_looks_at_the_plans_whose_day_has_come(
     services.clock = lambda: NOON + timedelta(days=1)
     assert run("send_mails", {REMIND: True}) == {"outcomes": {}}
     output = capsys.readouterr().out
-    assert metrics(output, "OldestPlanToLookAtAge") == [0, 12 * 3600]
+    assert (metrics(output, "PlansToLookAt"), metrics(output, "OldestPlanToLookAtAge")) == ([0, 1], [0, 12 * 3600])
     assert metrics(output, "LatePriceChanges") == [0, 0]

@@ -56,6 +56,26 @@ def test_without_a_token_address_the_page_calls_our_api_alone(monkeypatch: pytes
     assert policy_of(fetched("/console")[1])["connect-src"] == ["'self'"]
 
 
+def test_nothing_may_put_a_frame_around_it_or_guess_what_it_is() -> None:
+    """Neither the page, nor one of its files, nor the answer that there is no such file."""
+    for path, content_type in (
+        ("/console", "text/html; charset=utf-8"),
+        (f"/console/{release()}/main.js", "text/javascript; charset=utf-8"),
+        ("/console/x/y", "application/problem+json"),
+    ):
+        headers = fetched(path)[1]
+        assert (headers["content-type"], headers["x-content-type-options"]) == (content_type, "nosniff")
+        assert "frame-ancestors 'none'" in headers.get("content-security-policy", "") or path == "/console/x/y"
+    assert fetched("/console")[1]["x-frame-options"] == "DENY"
+
+
+def test_a_request_may_come_without_headers() -> None:
+    """API Gateway leaves out what is empty."""
+    plain = lambda_handler({"rawPath": "/console"}, None)
+    assert (plain["statusCode"], plain["isBase64Encoded"], "content-encoding" in plain["headers"]) == (200, True, False)
+    assert lambda_handler({"rawPath": "/console/x/main.js"}, None)["statusCode"] == 404
+
+
 def test_the_page_has_no_inline_script_or_style() -> None:
     """The policy would block them, and no page would say so."""
     page = fetched("/console")[2]
@@ -65,11 +85,12 @@ def test_the_page_has_no_inline_script_or_style() -> None:
 
 def test_the_settings_are_attributes_and_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting is text, whatever it says."""
-    for name in SETTINGS:
+    for name in (*SETTINGS, "CONSOLE_ACCEPTS_TOKEN"):
         monkeypatch.setenv(name, f'"><script>{name}')
     page = fetched("/console")[2]
     assert page.count("<script") == 1
     assert 'data-console-client-id="&quot;&gt;&lt;script&gt;CONSOLE_CLIENT_ID"' in page
+    assert 'data-console-accepts-token="&quot;&gt;&lt;script&gt;CONSOLE_ACCEPTS_TOKEN"' in page
 
 
 def test_the_page_is_never_kept_and_its_files_are_kept_for_a_year() -> None:
