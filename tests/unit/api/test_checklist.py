@@ -10,6 +10,7 @@ from ledger.api.responses.disputes import DisputedPurchaseResponse
 from ledger.domain.facts import DisputeReason
 from ledger.domain.purchases import Purchase
 from ledger.domain.subscriptions import Subscription
+from tests.unit.api import golden_checklists
 from tests.unit.api.filled_records import filled
 
 DAY = timedelta(days=1)
@@ -45,3 +46,8 @@ def test_a_subscription_that_ends_or_pauses_some_day_is_not_cancelled_by_it() ->
     going_on = replace(KNOWN, subscription=replace(SUBSCRIPTION, cancel_at=None))
     items = {one.asked: one.words for reason in DisputeReason for one in checklist(going_on, reason)}
     assert items["Whether and when it was cancelled"] == f"No cancellation is recorded: it is {SUBSCRIPTION.status}."
+
+
+def test_a_bank_is_told_in_each_situation_what_is_written_here() -> None:
+    """`python -m tests.unit.api.golden_checklists` writes it anew: look at the difference by its words."""
+    assert [*golden_checklists.lines()] == golden_checklists.FILE.read_text("utf-8").splitlines()
