@@ -210,13 +210,14 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
 }
 """Where no file of tests is named for a use-case or its package."""
 _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "describe_api": ("tools/test_openapi",),
     "find_accounts": ("integration/test_api_find",),
     "follow_declarations": ("functions/test_follow_declarations",),
     "index_names": ("functions/test_subscribers",),
-    "place_order": ("integration/test_api_shop",),
+    "place_order": ("integration/test_api_shop", "integration/test_no_free_use"),
     "read_account": ("integration/test_api_shop",),
     "receive_declarations": ("integration/test_api_declarations",),
-    "relay_changes": ("functions/test_subscribers",),
+    "relay_changes": ("test_relay", "functions/test_subscribers"),
     "release_parked": ("integration/test_release_parked",),
     "replace_failed_runs": ("integration/test_api_incidents",),
     "request_refund": ("integration/test_api_declarations",),
@@ -243,8 +244,10 @@ _OWN: dict[str, tuple[str, ...]] = {
         f"ledger.dynamodb.{name}": ("dynamodb/test_leaving_an_index", *_STORE, *_CONDITIONS)
         for name in ("expressions", "store", "writes")
     },
-    **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
+    "ledger.api.checklist": ("api/test_checklist", "integration/test_api_disputes"),
+    "ledger.api.disputes": ("integration/test_api_disputes",),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    "ledger.api.pagination": ("api/test_pagination",),
     "ledger.api.declarations": ("api/test_declaration_inputs", "integration/test_api_declarations"),
     "ledger.api.providers": ("tools/test_openapi",),
     "ledger.api.support.cases": ("integration/test_api_isolation", "integration/test_api"),
@@ -300,6 +303,7 @@ _API = (
     "test_durations",
     "api/test_errors",
     "integration/test_api",
+    "integration/test_api_refusals",
     "integration/test_api_responses",
 )
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
