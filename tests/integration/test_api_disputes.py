@@ -64,6 +64,74 @@ def test_a_disputed_purchase_has_what_a_bank_asks_for(world: World) -> None:
     assert [(one["reason"], one["message"]) for one in found["cases"]] == [("unrecognised_charge", "?")]
 
 
+def test_what_was_used_of_another_purchase_is_no_evidence(world: World) -> None:
+    """A run that took the last credits of one and the first of the next counts for each with its part."""
+    second = PaymentId("stripe:pi_second")
+    world.pays(second, ADA)
+    used(world, "run_1", 900)
+    used(world, "run_2", 150)
+    world.record_events(event_of(dispute(), names=(second,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert [(one["credits"], one["cause"]) for one in found["usage"]] == [(-50, "run:run_2")]
+    assert (found["credits_granted"], found["credits_used"], found["has_more_usage"]) == (1000, 50, False)
+
+
+@pytest.mark.parametrize(("runs", "has_more"), [(2, False), (3, False), (4, True)])
+def test_a_page_of_usage_that_ends_exactly_is_all_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs: int, *, has_more: bool
+) -> None:
+    """Whatever was used before the payment."""
+    monkeypatch.setattr("ledger.api.disputes._PAGE", 3)
+    monkeypatch.setattr("ledger.api.disputes._AT_ONCE", 2)
+    for number in range(runs):
+        used(world, f"run_{number}", 1)
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert (len(found["usage"]), found["has_more_usage"]) == (min(runs, 3), has_more)
+
+
+def test_as_many_purchases_are_looked_at_as_three_pages_have_and_all_cases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada's first purchase is the seventh, the oldest: it is not among them, until a page has more."""
+    monkeypatch.setattr("ledger.api.disputes._PAGE", 2)
+    others = [PaymentId(f"stripe:pi_{number}") for number in range(6)]
+    for payment_id in others:
+        world.pays(payment_id, ADA)
+    asked_for = {"purchase_id": others[0], "reason": "technical_problem"}
+    for number in range(5):
+        case_id = world.ada.post("/refund-requests", asked_for, key=f"k{number}").json["case_id"]
+        decline = {"outcome": "decline", "words": ["No run of yours has failed."], "clause": "6"}
+        world.sam.post(f"/support/refund-cases/{case_id}/decision", decline)
+    for number, name in enumerate((ADAS, others[0])):
+        world.record_events(event_of(dispute(dispute_id=f"dp_{number}"), names=(name,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert (found["purchase_id"], len(found["cases"])) == (others[0], 5)
+    monkeypatch.setattr("ledger.api.disputes._PAGE", 3)
+    assert {one["purchase_id"] for one in world.sam.get(PATH).json["purchases"]} == {ADAS, others[0]}
+
+
+def test_mails_about_an_order_and_its_cases_are_shown_however_many_came_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their ids follow from what they are about: nobody looks for them among the latest."""
+    payment_id = PaymentId("stripe:pi_9")
+    order_id = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
+    world.pays(payment_id, ADA, fulfilment_key=f"order/{order_id}")
+    list_confirmation(order_id, world.services.store, now=world.services.now())
+    place = world.ada.post("/withdrawals", {"purchase_id": payment_id}, key=new_key()).headers["location"]
+    assert world.ada.post(f"{place}/confirmation").status == 200
+    send_all(world)
+    monkeypatch.setattr("ledger.api.disputes._PAGE", 1)
+    world.record_events(event_of(dispute(), names=(payment_id,)))
+    send_all(world)
+    (shown,) = world.sam.get(PATH).json["purchases"]
+    kinds = {one["kind"]: one["subject"] for one in shown["mails"]}
+    assert kinds["contract_confirmation"] == order_id
+    assert place == f"/withdrawals/{kinds['withdrawal_receipt']}"
+    assert kinds["account_suspended"]
+
+
 def test_the_evidence_of_much_usage_is_a_page_and_its_figure_is_that_of_all(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
