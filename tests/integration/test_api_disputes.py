@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -177,6 +177,35 @@ def test_a_dispute_says_until_when_the_bank_takes_evidence(world: World) -> None
     ]
     assert {one["reason"] for one in shown} == {"duplicate"}
     assert datetime.fromisoformat(shown[0]["evidence_due_at"]) == now + timedelta(days=2)
+
+
+def test_the_most_urgent_of_its_disputes_decides_where_a_purchase_stands(world: World) -> None:
+    """One that was decided long ago moves no purchase down, whose other dispute is due first."""
+    now, second = world.services.now(), PaymentId("stripe:pi_second")
+    world.pays(second, ADA)
+    for name, dispute_id, state, days in (
+        (second, "dp_1", DisputeState.OPEN, 2),
+        (ADAS, "dp_2", DisputeState.OPEN, 1),
+        (ADAS, "dp_3", DisputeState.LOST, 3),
+    ):
+        told = replace(dispute(state, 700, dispute_id=dispute_id), evidence_due_at=now + timedelta(days=days))
+        world.record_events(event_of(told, names=(name,)))
+    found = world.sam.get(PATH).json["purchases"]
+    assert [[one["dispute_id"] for one in purchase["disputes"]] for purchase in found] == [["dp_2", "dp_3"], ["dp_1"]]
+
+
+def test_a_bank_is_told_when_the_subscription_of_a_payment_was_cancelled(world: World) -> None:
+    """As the account has it: the purchase alone does not know."""
+    ends = datetime(2026, 12, 31, tzinfo=UTC)
+    world.subscribes("stripe:sub_ada", account_id=ADA, cancel_at=ends)
+    renewal = replace(payment(PaymentId("stripe:in_1")), account_id=ADA, subscription_id="stripe:sub_ada")
+    world.record_events(paid(renewal))
+    told = replace(dispute(), reason=DisputeReason.SUBSCRIPTION_CANCELED)
+    world.record_events(event_of(told, names=(renewal.payment_id,)))
+    (found,) = world.sam.get(PATH).json["purchases"]
+    assert found["subscription_id"] == "stripe:sub_ada"
+    words = {one["asked"]: one["words"] for one in found["checklist"]}
+    assert words["Whether and when it was cancelled"].startswith("It was cancelled with effect from 2026-12-31.")
 
 
 def test_an_inquiry_is_open_and_what_is_decided_is_not_on_the_accounts_page(world: World) -> None:
