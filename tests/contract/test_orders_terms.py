@@ -93,8 +93,9 @@ class Shop:
         email: str | None = None,
         shown: ShownInformation | None = None,
         renewal_consent: RenewalConsent | None = None,
+        **changes: Any,
     ) -> Order:
-        """Place an order, with its checkout."""
+        """Place an order, with its checkout. `changes` are of the request."""
         request = OrderRequest(
             account_id=account_id,
             provider=self.provider,
@@ -107,11 +108,11 @@ class Shop:
             shown=shown,
             renewal_consent=renewal_consent,
             key=key,
-            fingerprint=key,
+            fingerprint=f"fingerprint of {key}",
             email=email,
         )
         return place_order(
-            request,
+            replace(request, **changes),
             self.store,
             SOLD,
             self.gateway_of or (lambda _: self.gateways),

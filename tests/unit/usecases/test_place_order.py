@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from ledger.domain.errors import StoreUnavailable, SubscriptionAlreadyRuns, TransactionInConflict
+from ledger.domain.accounts import Account
+from ledger.domain.errors import InvalidRequest, StoreUnavailable, SubscriptionAlreadyRuns, TransactionInConflict
+from ledger.domain.holds import Hold
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, Order
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.withdrawn import REPEATED
 from ledger.ports.commit import Commit, Refusal
-from ledger.usecases.place_order import _naming_order
-from tests.contract.test_orders_terms import NOW, Shop
+from ledger.usecases.place_order import _naming_order, obstacle_to_order
+from tests.contract.test_orders_terms import ADA, NOW, SOLD, Shop
 from tools.testing.fakes import FakeProvider, FakeStore
 from tools.testing.unguarded import confirm_consent
 from tools.testing.virtual_time import Ended, VirtualTime
@@ -146,3 +151,64 @@ def test_a_completed_checkout_bars_the_plan_until_its_payment_must_be_known(
 def sold_orders(store: FakeStore) -> list[Order]:
     """Return the orders that are stored."""
     return [key.terms for key in store.fulfilment_keys.values() if key.terms]
+
+
+RUNNING = Subscription(
+    subscription_id="stripe:sub_1",
+    account_id=ADA,
+    cause="stripe:evt_1",
+    product_id=PLAN,
+    status=SubscriptionStatus.ACTIVE,
+    at=NOW,
+    period_end=NOW + timedelta(days=29),
+    customer_id="stripe:cus_1",
+)
+HELD = {name: Hold(since=NOW, payment_id=None) for name in ("support:b", "support:a")}
+IN_REVIEW = Account(account_id=ADA, flags={f"{REPEATED}stripe:pi_1": NOW})
+
+
+@pytest.mark.parametrize(
+    ("account", "debt", "said"),
+    [
+        (Account(account_id=ADA), 0, None),
+        (Account(account_id=ADA, holds=HELD), 5, "The account is suspended: support:a, support:b."),
+        (IN_REVIEW, 5, "Credits of a payment that was returned had been used already: 5."),
+        (IN_REVIEW, 0, "We review your account before you can place another order."),
+        (Account(account_id=ADA, flags={"inquiry:dp_1": NOW}), 0, None),
+        (
+            Account(account_id=ADA, subscriptions={RUNNING.subscription_id: RUNNING}),
+            0,
+            "The subscription stripe:sub_1 to creator_monthly is running already.",
+        ),
+    ],
+)
+def test_what_is_in_the_way_of_an_order_is_said(account: Account, debt: int, said: str | None) -> None:
+    """A suspension before a debt, a debt before a review, and that before a plan which runs already."""
+    assert str(obstacle_to_order(PLAN, account, debt) or None).startswith(str(said))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        (
+            {"product_id": "pack_9"},
+            "product_id",
+            "pack_9 is not sold. Products: creator_monthly, pack_1000, pack_2500, pack_500.",
+        ),
+        ({"currency": "XTS"}, "currency", "pack_1000 has no price in XTS. Currencies: {}."),
+        ({"provider": "acme"}, "provider", "pack_1000 is not sold through acme."),
+        (
+            {"policy_version": "0"},
+            "policy_version",
+            "0 is out of date. Show 1 to the customer, then repeat.",
+        ),
+    ],
+)
+def test_an_order_that_cannot_be_sold_names_what_is_wrong(changes: dict[str, Any], field: str, said: str) -> None:
+    """And what would be right. Nothing is stored."""
+    store = FakeStore()
+    currencies = ", ".join(sorted(SOLD.products[PACK].prices))
+    with pytest.raises(InvalidRequest) as refused:
+        shop(store).order(**changes)
+    assert (refused.value.field, str(refused.value)) == (f"body.{field}", said.format(currencies))
+    assert not store.fulfilment_keys
