@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.api.declarations import CancellationInput, ReviewInput, WithdrawalInput
+from ledger.api.pages.forms import Sent, submission_of
 from ledger.domain.declarations import Channel, DeclarationKind, Submission
 
 ENTERED = {name: name for name in ("name", "contract", "email", "language", "message")}
@@ -24,6 +25,26 @@ def test_each_field_is_handed_on_as_itself(model: type[Any], kind: DeclarationKi
     submission = model.model_construct(**ENTERED, **more).submission("a source")
     entered = ENTERED | more | {"kind": kind, "source": "a source", "statement": "", "channel": Channel.API}
     assert {name: getattr(submission, name) for name in entered} == entered
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (DeclarationKind.WITHDRAWAL, {"part": "part"}),
+        (DeclarationKind.CANCELLATION, {"type": "extraordinary", "ends_on": "2026-12-31"}),
+        (DeclarationKind.CANCELLATION, {"type": "ordinary", "ends_on": ""}),
+    ],
+)
+def test_a_form_hands_on_each_field_as_itself(kind: DeclarationKind, more: dict[str, str]) -> None:
+    """As the same declaration by the API."""
+    expected: dict[str, Any] = {name: ENTERED[name] for name in ("name", "contract", "email", "message")}
+    expected |= {"kind": kind, "language": "language", "statement": "", "channel": Channel.PAGE, "source": "a source"}
+    if kind is DeclarationKind.WITHDRAWAL:
+        expected |= more
+    else:
+        ends_on = date.fromisoformat(more["ends_on"]) if more["ends_on"] else None
+        expected |= {"is_extraordinary": more["type"] == "extraordinary", "ends_on": ends_on}
+    assert submission_of(Sent({**ENTERED, **more}), kind, "language", "a source") == Submission(**expected)
 
 
 @pytest.mark.parametrize(("case_id", "contract"), [("case_1", "case_1"), (None, "")])
