@@ -30,7 +30,6 @@ BODIES_THAT_ARE_NONE = {
     "null": b"null",
     "no UTF-8": b"\xff\xfe",
     "half a character": b'{"message":"\\ud800"}',
-    "2,000 levels": b'{"a":' * 2000,
     "a number of 5,000 digits": b'{"a":' + b"1" * 5000 + b"}",
     "NaN": b'{"a":NaN}',
     "a name that is there twice": b'{"a":1,"a":2}',
