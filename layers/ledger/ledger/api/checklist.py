@@ -139,7 +139,8 @@ def _cancellation(known: Known) -> ChecklistItem:
 
 def _earlier_payments(known: Known) -> ChecklistItem:
     count = sum(_counts_for_visa(one, known) for one in known.earlier)
-    words = f"{count} of the account are of that age. The provider's page says whether card and address match."
+    number = f"{count} of the account {'is' if count == 1 else 'are'}"
+    words = f"{number} of that age. The provider's page says whether card and address match."
     return ChecklistItem(
         asked="Visa: two earlier undisputed payments, 120 to 364 days older",
         is_there=count >= _EARLIER_PAYMENTS,

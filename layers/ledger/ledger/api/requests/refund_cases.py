@@ -7,19 +7,21 @@ from pydantic import AfterValidator, Field
 from ledger.api.providers import EXAMPLE_PAYMENT_ID
 from ledger.api.requests.model import Day, Email, Id, Line, RequestModel, Time, printable
 
+RefundReason = Literal[
+    "charged_twice",
+    "wrong_amount",
+    "mistaken_renewal",
+    "changed_my_mind",
+    "technical_problem",
+    "unrecognised_charge",
+]
+
 
 class RefundRequest(RequestModel):
     """A refund request. Its evidence is compared with the ledger; a mismatch sends it to a person."""
 
     purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=[EXAMPLE_PAYMENT_ID])
-    reason: Literal[
-        "charged_twice",
-        "wrong_amount",
-        "mistaken_renewal",
-        "changed_my_mind",
-        "technical_problem",
-        "unrecognised_charge",
-    ]
+    reason: RefundReason
     message: Annotated[str, AfterValidator(printable)] = Field(
         default="", max_length=4000, description="What happened, in the customer's words."
     )
@@ -56,15 +58,7 @@ class SupportRefundRequest(RefundRequest):
     """A refund request or a withdrawal that reached support another way, opened in the customer's name."""
 
     account_id: Id = Field(examples=["acct_ada"])
-    reason: Literal[  # type: ignore[assignment]
-        "charged_twice",
-        "wrong_amount",
-        "mistaken_renewal",
-        "changed_my_mind",
-        "technical_problem",
-        "unrecognised_charge",
-        "withdrawal",
-    ]
+    reason: Literal[RefundReason, "withdrawal"]  # type: ignore[assignment]
     channel: Literal["email", "letter", "phone", "chat"] = Field(
         default="email", description="How it reached us. `message` is what was written or said, word for word."
     )
