@@ -1,0 +1,18 @@
+"""Whatever a ledger stores is what it was, field by field: no other test need name each of them."""
+
+import pytest
+
+from tests.unit.usecases.golden_ledgers import FILE, KINDS, lines
+
+GOLDEN = FILE.read_text("utf-8").splitlines()
+
+
+def test_each_record_is_what_it_was() -> None:
+    """If a change is meant: `python -m tests.unit.usecases.golden_ledgers` writes the file anew. Read what differs."""
+    assert [*lines()] == GOLDEN
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_record_is_stored_by_some_ledger(kind: str) -> None:
+    """Of a kind that none has nothing is held here."""
+    assert any(line.startswith(f"  {kind} ") for line in GOLDEN)
