@@ -239,6 +239,13 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
     assert not account(any_store, BEN).cases
 
 
+def test_a_payment_that_was_not_reported_is_no_purchase(any_store: Store) -> None:
+    """Though its refund was, and though that names an account's payment."""
+    record_events(any_store, event_of(refund()))
+    with pytest.raises(NotFound, match="There is no purchase stripe:pi_1"):
+        request_refund(any_store, refund_claim())
+
+
 def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Store) -> None:
     """In their order; then refused, and refused once the case has ended."""
     record_events(any_store, paid())

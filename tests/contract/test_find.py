@@ -9,6 +9,7 @@ import pytest
 
 from ledger.domain.contacts import Contact
 from ledger.domain.errors import InvalidRequest
+from ledger.domain.events import Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address
@@ -303,6 +304,15 @@ def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None
     ] == [IN]
 
 
+def test_a_row_of_an_amount_that_the_payment_has_no_longer_leads_nowhere(any_store: Store) -> None:
+    """An index lags: what the payment says counts."""
+    record_events(any_store, paid(payment(paid_minor=2001)))
+    row = IndexRow(kind=NameKind.AMOUNT, name="", subject=PI, payment_id=PI, at=at(0), amount=2000, currency="USD")
+    any_store.put_index_rows([row])
+    assert [one.subject for one in any_store.paid_between("USD", 2000, at(0), at(1), most=9)] == [PI]
+    assert find_payments(date(2026, 11, 1), 2000, "USD", searched(any_store), limit=3).items == ()
+
+
 @pytest.mark.parametrize("after", ["x", "2026-11-01T12:00:00 stripe:pi_1", "2026-11-02T12:00:00+00:00 stripe:pi_1"])
 def test_a_page_that_is_of_another_search_is_refused(after: str) -> None:
     """No text of a client leads to another day."""
@@ -324,6 +334,17 @@ def test_a_customer_who_bought_for_two_accounts_leads_to_both(any_store: Store) 
     """Whoever writes another buyer's address into a checkout pays as his customer."""
     record_events(any_store, paid(), paid(payment(IN, account_id=BOB)))
     assert kinds("cus_1", any_store) == [(FoundKind.CUSTOMER, "stripe:cus_1", one) for one in (ADA, BOB)]
+
+
+def test_a_customer_whose_account_is_not_known_is_found_by_the_parked_events(any_store: Store) -> None:
+    """Once, however many there are."""
+    for number in (1, 2):
+        event = event_of(refund(refund_id=f"re_{number}"), names=(PaymentId(f"stripe:pi_{number}"),))
+        owned = replace(event, event_id=f"evt_{number}", owner=Owner(customer_id="stripe:cus_9"))
+        record_events(any_store, owned)
+    (one,) = found("cus_9", any_store)
+    assert (one.kind, one.found_id, one.account_id) == (FoundKind.CUSTOMER, "stripe:cus_9", None)
+    assert "it is not known whose" in one.summary
 
 
 def test_a_search_costs_no_more_of_a_customer_with_many_receipts(new_store: Callable[[], FakeStore]) -> None:

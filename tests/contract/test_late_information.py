@@ -97,6 +97,19 @@ def test_the_mail_informs_from_its_sending_until_it_comes_back(any_store: Store)
     assert is_sound(any_store)
 
 
+@pytest.mark.parametrize("name", ["{order}/2", "{order}", "ord_none/1"])
+def test_a_mail_that_no_order_has_is_not_found(any_store: Store, name: str) -> None:
+    """Neither its sending nor its failure is recorded anywhere."""
+    order = uninformed(any_store)
+    asks(any_store, order)
+    subject = name.format(order=order.order_id)
+    with pytest.raises(NotFound, match=f"no order with a mail {subject}"):
+        record_information_sent(subject, "m1", any_store, at(2))
+    with pytest.raises(NotFound, match=f"no order with a mail {subject}"):
+        record_information_returned(subject, any_store, at(2))
+    assert informed_at(any_store, order) is None
+
+
 def test_the_first_sending_stands(any_store: Store) -> None:
     """A report that comes again says nothing new: its days count from the first."""
     order = uninformed(any_store)

@@ -129,6 +129,9 @@ def test_what_names_something_of_ours_is_never_muted(any_store: Store, owner: Ow
     with pytest.raises(RequestRefused, match="names an order or account of ours"):
         shop.mute(ours)
     assert list(any_store.mutes()) == []
+    refused = preview_mute(shop.names["evt_shop_9"], any_store, shop.translate)
+    assert "names an order or account of ours" in refused.refusal
+    assert (refused.events, refused.of_ours, refused.is_cut) == (0, 0, False), "nothing would be muted"
     seen = preview_mute(shop.names["evt_shop_1"], any_store, shop.translate)
     assert (seen.refusal, seen.events, seen.of_ours, seen.is_cut) == ("", 1, 1, False)
     shop.mute(theirs(1))

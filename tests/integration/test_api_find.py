@@ -305,6 +305,7 @@ def test_a_case_shows_who_has_it_open_and_what_waits(world: World) -> None:
     assert queued["paid"] == {"amount_minor": 2000, "currency": "USD"}
     case = kim.get(f"/support/refund-cases/{case_id}").json
     assert (case["claimed_by"], case["proposals"], case["can_overturn"], case["duplicates"]) == ("sam", [], False, [])
+    assert case["claimed_until"] == queued["claimed_until"] == mine["claimed_until"] is not None
     assert any("paid 20.00 USD" in words for words in case["purchase_facts"])
     looks = kim.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
     assert ("kim", f"case {case_id}") in {(one["actor"], one["id"]) for one in looks}

@@ -20,7 +20,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.policy import reminders
 from ledger.policy.reminders import RunningPlan
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import WatchedPlan, contact_key
+from ledger.ports.documents import WatchedPlan, contact_key, open_checkout_key
 from ledger.usecases.remind import look_at, price_change
 from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.sweep import Pace
@@ -287,6 +287,14 @@ def test_of_two_orders_of_one_plan_the_later_one_is_watched_and_reminded(ada: Cu
     assert mails == ["2026-11-20 Your trial of Creator Monthly ends soon"]
     assert later.order_id in ada.text
     assert [plan.order_id for plan in ada.store.watched_plans(ends + 500 * DAY)] == [later.order_id]
+
+
+def test_a_plan_without_a_checkout_on_record_is_watched_no_longer(ada: Customer) -> None:
+    """Nothing says that it is the latest order."""
+    ada.runs(ORDERED + 14 * DAY, SubscriptionStatus.TRIALING)
+    ada.store.documents.pop(open_checkout_key(ADA, PLAN))
+    ada.looks(ORDERED + 10 * DAY)
+    assert [*ada.store.mail_intents()] == [*ada.store.watched_plans(ORDERED + 500 * DAY)] == []
 
 
 def test_an_earlier_order_whose_plan_may_still_begin_is_watched_no_longer(ada: Customer) -> None:

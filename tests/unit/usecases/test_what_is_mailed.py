@@ -157,6 +157,19 @@ def test_a_withdrawal_has_its_receipt_and_then_its_decision() -> None:
     assert not [message for message in postbox.messages if message.attachments and not message.is_receipt]
 
 
+@pytest.mark.parametrize(
+    ("reason", "number"),
+    [(RefundReason.WITHDRAWAL, 1), (RefundReason.CHANGED_MY_MIND, 0), (RefundReason.WRONG_AMOUNT, 0)],
+)
+def test_a_withdrawal_that_came_as_a_letter_has_its_receipt_too(reason: RefundReason, number: int) -> None:
+    """Support enters it in one step: no page of ours has acknowledged it. A wish is no withdrawal."""
+    store, postbox = store_with_contact(), Postbox()
+    request_refund(store, replace(refund_claim(reason), opened_by="sam"))
+    kinds = [kind for kind, _ in mailed(store, postbox)]
+    assert kinds.count(MailKind.WITHDRAWAL_RECEIPT) == number
+    assert sum(message.is_receipt for message in postbox.messages) == number
+
+
 SUBMISSION = Submission(
     kind=DeclarationKind.WITHDRAWAL,
     name="Ada",
