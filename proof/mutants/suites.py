@@ -326,7 +326,10 @@ LAYERS: dict[str, Layer] = {
         _files("unit/dynamodb/*.py", *_CONTRACTS, "unit/functions/*.py", "unit/tools/test_verify.py"),
     ),
     "usecases": Layer(
-        _modules("layers/ledger/ledger/usecases/**/*.py", own=("test_durations",)),
+        _modules(
+            "layers/ledger/ledger/usecases/**/*.py",
+            own=("test_durations", "usecases/test_golden_ledgers", "usecases/test_golden_contexts"),
+        ),
         _files("unit/usecases/*.py", *_CONTRACTS, *_FUNCTIONS),
     ),
     "webhook": Layer(
