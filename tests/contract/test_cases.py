@@ -642,6 +642,9 @@ def test_of_two_amounts_that_are_stated_at_one_instant_the_second_counts(any_sto
     acts = list(any_store.audit_records(ADA))
     assert [act.subject for act in acts] == ["dp_1"] * 4
     assert [act.at for act in acts] == sorted({act.at for act in acts})
+    assert (min(act.at for act in acts), max(act.at for act in acts) < at(60.1)) == (at(60), True)
+    assert state_amount(PI, "dp_1", 500, ADA, "sam", any_store, why="by the bank", now=at(90))
+    assert max(act.at for act in any_store.audit_records(ADA)) == at(90), "in time it is when it was"
 
 
 def test_every_act_of_one_instant_has_its_record(any_store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ledger.domain.contacts import Contact
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.events import Owner
-from ledger.domain.facts import DisputeState
+from ledger.domain.facts import BalanceCredited, ChargebackChanged, ChargebackState, DisputeState, Fact, RefundedItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address
 from ledger.dynamodb.items import Item
@@ -46,6 +46,26 @@ from tools.testing.races import at_once
 from tools.testing.unguarded import begin_incident
 
 KEY = "a key"
+CREDIT = BalanceCredited(
+    credit_id="cn_1",
+    amount_minor=500,
+    currency="USD",
+    created_at=at(30),
+    at=at(30),
+    cause="",
+    items=(RefundedItem(line_id="0", amount_minor=500),),
+)
+TAKEN = ChargebackChanged(
+    currency="USD",
+    adjustment_id="adj_1",
+    kind="chargeback",
+    is_reversal=False,
+    state=ChargebackState.TAKEN,
+    amount_minor=2000,
+    created_at=at(20),
+    at=at(20),
+    cause="",
+)
 BOB = AccountId("acct_bob")
 
 
@@ -104,6 +124,25 @@ def test_a_customer_is_found_by_what_he_or_the_bank_names(any_store: Store, text
     (one,) = found(text, any_store)
     assert (one.kind, one.account_id, one.go_to) == (kind, ADA, GoTo.ACCOUNT)
     assert found(text.strip()[:-1], any_store) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "text", "kind", "summary"),
+    [
+        (CREDIT, "cn_1", FoundKind.CREDIT, "Credit of 5.00 USD, of stripe:pi_1"),
+        (TAKEN, "adj_1", FoundKind.DISPUTE, "Dispute of 20.00 USD: taken, of stripe:pi_1"),
+        (refund(), "re_1", FoundKind.REFUND, "Refund of 5.00 USD: succeeded, of stripe:pi_1"),
+    ],
+    ids=["credit", "chargeback", "refund"],
+)
+def test_whatever_moved_money_is_found_by_its_own_id(
+    any_store: Store, fact: Fact, text: str, kind: FoundKind, summary: str
+) -> None:
+    """With its amount, its state and the payment that it is of."""
+    record_events(any_store, paid(), event_of(fact))
+    index_purchases([PI], any_store)
+    (one,) = found(text, any_store)
+    assert (one.kind, one.found_id, one.account_id, one.summary) == (kind, f"stripe:{text}", ADA, summary)
 
 
 def test_an_order_a_case_and_a_declaration_are_found_by_their_ids(any_store: Store) -> None:

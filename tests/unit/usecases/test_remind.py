@@ -172,6 +172,15 @@ def test_a_plan_that_was_cancelled_or_never_began_is_not_reminded_and_is_watched
     assert [*ada.store.watched_plans(ends + 500 * DAY)] == []
 
 
+def test_a_yearly_plan_is_reminded_a_month_before_its_renewal(ada: Customer) -> None:
+    """How long its period is the catalogue says."""
+    document = copy.deepcopy(DOCUMENT)
+    next(row for row in document["products"] if row["product_id"] == PLAN)["period_months"] = 12
+    ada.catalogue = catalogue.parse(document)
+    ada.runs(datetime(2027, 11, 6, 9, tzinfo=UTC))
+    assert over_days(ada, ORDERED, 365) == ["2027-10-07 Creator Monthly renews soon"]
+
+
 def test_a_new_price_is_announced_once_between_thirty_and_fourteen_days_before_its_first_charge(ada: Customer) -> None:
     """With both prices and the day."""
     ada.catalogue = sold(1900)

@@ -79,8 +79,8 @@ def test_an_old_intent_is_looked_up_although_it_was_never_tried() -> None:
     assert provider.calls == [f"find {case.tag}", f"send {case.tag}"]
 
 
-@pytest.mark.parametrize(("minutes", "is_looked_up"), [(9, False), (11, True)])
-def test_an_intent_is_new_for_ten_minutes(minutes: int, is_looked_up: bool) -> None:
+@pytest.mark.parametrize(("minutes", "is_looked_up"), [(9, False), (10, False), (10.1, True)])
+def test_an_intent_is_new_for_ten_minutes(minutes: float, is_looked_up: bool) -> None:
     """A restored table is older than that by the time its jobs run."""
     case = half_approved(store := FakeStore())
     send(store, provider := FakeProvider(), case, APPROVED_AT + minutes)
