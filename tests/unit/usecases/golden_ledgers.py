@@ -1,17 +1,21 @@
-"""What the ledgers store, record by record: `python -m tests.unit.usecases.golden_ledgers`.
+"""What the ledgers store, and what each write depends on: `python -m tests.unit.usecases.golden_ledgers`.
 
-The ledgers are those that `verify` is spoilt with, and the stories. A field without a value is left out. After a change
-that is meant, the difference shows whose records it reaches.
+The ledgers are those that `verify` is spoilt with, and the stories. A field without a value is left out. `#3` is the
+version that was read. After a change that is meant, the difference shows whose records it reaches.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ledger.ports.commit import Commit, Refusal
 from tools.stories import stories
 from tools.testing.builders import numbered_anew
 from tools.testing.fakes import FakeStore
@@ -29,16 +33,47 @@ def lines() -> Iterator[str]:
     """Yield the lines of the file."""
     told = {one.name: partial(story, one.name) for one in stories()}
     for name, ledger in (LEDGERS | told).items():
-        with numbered_anew():
+        with numbered_anew(), _commits() as commits:
             store = ledger()
         yield name
         yield from (f"  {record}" for record in _records(store))
+        yield from (f"  commit: {_conditions(commit)}" for commit in commits)
 
 
 def _records(store: FakeStore) -> Iterator[str]:
     """Yield each stored record with its key, in the order of kinds and keys."""
     for kind in KINDS:
         yield from sorted(f"{kind} {in_words(key)}: {in_words(record)}" for key, record in getattr(store, kind).items())
+
+
+@contextmanager
+def _commits() -> Iterator[list[Commit]]:
+    """Note each commit that is tried."""
+    tried: list[Commit] = []
+    commit = FakeStore.commit
+
+    def noted(store: FakeStore, one: Commit) -> Refusal | None:
+        tried.append(one)
+        return commit(store, one)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeStore, "commit", noted)
+        yield tried
+
+
+def _conditions(commit: Commit) -> str:
+    """Return what a commit writes and what has to be as it was read, without the records themselves."""
+    account, others = commit.account, (commit.subscription, commit.run, commit.order)
+    parts = [
+        *(f"{one.payment_id}#{one.version}" for one in commit.purchases),
+        *map(in_words, commit.pointers),
+        *map(in_words, commit.fulfilment_keys),
+        *([in_words(replace(account, lots={}))] if account else []),
+        *(f"{type(one).__name__}#{one.version}" for one in others if one),
+        *(f"{in_words(one.key)}#{'gone' if one.document is None else one.replaces}" for one in commit.documents),
+        *(one.entry_id for one in commit.entries),
+    ]
+    return "; ".join(parts)
 
 
 def in_words(value: Any) -> str:
@@ -61,10 +96,17 @@ def in_words(value: Any) -> str:
         case True:
             return "yes"
         case _ if is_dataclass(value):
-            shown = {field.name: in_words(getattr(value, field.name)) for field in fields(value)}
+            shown = {field.name: _field_in_words(field, getattr(value, field.name)) for field in fields(value)}
             return f"({' '.join(f'{name}={one}' for name, one in shown.items() if one)})"
         case _:
             return _LONG_HASH.sub(r"\1…", str(value)) if value else ""
+
+
+def _field_in_words(field: "Field[Any]", value: Any) -> str:
+    """Return a field's value in words. Nothing is told from none where the one is the field's default, or could be."""
+    if value is None:
+        return "" if field.default in {None, MISSING} else "none"
+    return in_words(value) or ("nothing" if field.default is None or str(field.type).endswith("None") else "")
 
 
 if __name__ == "__main__":
