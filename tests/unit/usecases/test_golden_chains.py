@@ -1,0 +1,26 @@
+"""Whatever *why* and *find* say of the ledgers is what it was, word for word."""
+
+import pytest
+
+from ledger.usecases.found import FoundKind
+from ledger.usecases.timeline import LineKind
+from tests.unit.usecases.golden_chains import FILE, lines
+
+GOLDEN = FILE.read_text("utf-8").splitlines()
+
+
+def test_each_line_is_what_it_was() -> None:
+    """If a change is meant: `python -m tests.unit.usecases.golden_chains` writes the file anew. Read what differs."""
+    assert [*lines()] == GOLDEN
+
+
+@pytest.mark.parametrize("kind", LineKind)
+def test_each_kind_of_line_is_in_some_timeline(kind: LineKind) -> None:
+    """Of a kind that is in none nothing is held here."""
+    assert any(line.startswith(f"  timeline: {kind} ") for line in GOLDEN)
+
+
+@pytest.mark.parametrize("kind", FoundKind)
+def test_each_kind_of_thing_is_found(kind: FoundKind) -> None:
+    """By some name."""
+    assert any(line.startswith("  find ") and f"(kind={kind} " in line for line in GOLDEN)
