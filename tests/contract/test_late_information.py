@@ -97,6 +97,16 @@ def test_the_mail_informs_from_its_sending_until_it_comes_back(any_store: Store)
     assert is_sound(any_store)
 
 
+def test_the_first_return_stands(any_store: Store) -> None:
+    """Two reports of one mail that came back."""
+    order = uninformed(any_store)
+    asks(any_store, order, 1)
+    for minute in (3, 4, 2):
+        record_information_returned(f"{order.order_id}/1", any_store, at(minute))
+    (mail,) = order_of(any_store, order.order_id).late_information
+    assert mail.returned_at == at(3)
+
+
 @pytest.mark.parametrize("name", ["{order}/2", "{order}", "ord_none/1"])
 def test_a_mail_that_no_order_has_is_not_found(any_store: Store, name: str) -> None:
     """Neither its sending nor its failure is recorded anywhere."""

@@ -1,5 +1,7 @@
 """What an account owes: of each lot what should have been taken back, but for what the lot still has or has expired."""
 
+from dataclasses import replace
+
 from ledger.domain.accounts import Account
 from ledger.domain.lots import Lot
 from ledger.usecases.debts import refusing_debt, uncovered_debt
@@ -27,3 +29,12 @@ def test_what_is_owed_is_covered_by_what_is_left_and_has_expired_and_not_by_what
     store.accounts[ADA] = account
     assert uncovered_debt(account, store) == 190 - 60 - 30
     assert [refusing_debt(account, store, allowed) for allowed in (99, 100)] == [100, 0]
+
+
+def test_what_one_purchase_has_left_does_not_lessen_the_debt_of_another() -> None:
+    """Nor do purchases that owe nothing."""
+    rich = replace(LOT, lot_id="stripe:pi_2/0", refund_target=50, dispute_target=20)
+    account = Account(account_id=ADA, version=1, lots={one.lot_id: one for one in (LOT, rich)})
+    store = FakeStore()
+    store.accounts[ADA] = account
+    assert uncovered_debt(account, store) == 100

@@ -8,12 +8,15 @@ import pytest
 
 from ledger.domain.events import About, Event
 from ledger.domain.facts import DisputeState, PaidLine, RefundAbandoned, RefundApproved, RefundState
-from ledger.domain.ids import PaymentId
-from ledger.domain.receipts import RecordOutcome
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome
 from ledger.domain.texts import Text
+from ledger.ports.commit import FulfilmentKey
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.plan_booking import may_grant_without_reading
+from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 from tools.testing.builders import (
     ADA,
     IN,
@@ -137,3 +140,18 @@ def test_a_late_first_payment_is_granted_only_after_reading(minutes_left: float,
     assert may_grant_without_reading(paid(replace(late, covers=None)), at(0))
     more = About(names=(IN,), facts=())
     assert not may_grant_without_reading(replace(paid(replace(late, covers=None)), also=(more,)), at(0))
+
+
+def test_no_payment_is_booked_under_the_order_of_another_account() -> None:
+    """Whatever led to it: of an unpaid order, the account that ordered counts."""
+    purchase = Purchase(payment_id=PI, names=frozenset({PI})).with_facts(payment(fulfilment_key="order/ord_1"))
+    key = FulfilmentKey(key="order/ord_1", account_id=AccountId("acct_ben"), product_id="pack_1000")
+    for item, is_bookable in (
+        (key, False),
+        (replace(key, account_id=ADA), True),
+        (replace(key, account_id=None), True),
+    ):
+        found = find_fulfilment(purchase, Snapshot(fulfilment_keys={item.key: item}))
+        assert isinstance(found, NotBookable) is not is_bookable
+        if isinstance(found, NotBookable):
+            assert (found.reason, found.detail) == (ParkReason.ORDER_MISMATCH, "order/ord_1 is not this account's")

@@ -264,6 +264,21 @@ def test_workers_begin_each_item_once_and_none_after_the_time_is_over() -> None:
     assert done.left == tuple(range(40, 100))
 
 
+def test_of_lanes_that_had_as_many_turns_that_with_the_oldest_item_is_next() -> None:
+    """Whichever was listed first; a lane that went on where it stopped has no advantage by that."""
+    jobs = [Job("p2", 20, "paddle"), Job("s1", 10), Job("p1", 5, "paddle"), Job("s2", 30), Job("x1", 1, "x")]
+    begun: list[str] = []
+    sweep(
+        jobs,
+        lambda job: begun.append(job.name),
+        UNWATCHED,
+        name=lambda job: job.name,
+        since=lambda job: at(job.minute),
+        lane=lambda job: job.lane,
+    )
+    assert begun == ["x1", "p1", "s1", "p2", "s2"]
+
+
 def test_a_lane_that_hangs_leaves_the_others_their_workers() -> None:
     """A provider does not respond: its worker waits, and the other provider's refunds are all sent meanwhile."""
     others = [Job(f"p{number}", 10 + number, "paddle") for number in range(5)]

@@ -146,6 +146,8 @@ def test_a_withdrawal_has_its_receipt_and_then_its_decision() -> None:
     assert receipt.html is None
     assert case.case_id in receipt.text
     assert "I withdraw from the contract" in receipt.text
+    assert f"{LATER:%H:%M}" in receipt.text, "it was received with its second step"
+    assert f"{case.opened_at:%H:%M}" not in receipt.text
     assert "://" not in receipt.text
     (document,) = receipt.attachments
     assert (document.content_type, document.name[:19], document.name[-4:]) == (
