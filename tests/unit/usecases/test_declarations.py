@@ -397,6 +397,16 @@ def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) 
     assert followed(store, name).state is DeclarationState.EXECUTED
 
 
+def test_what_a_form_has_acknowledged_gets_no_second_receipt(store: FakeStore) -> None:
+    """Its own says when it was received; the case that carries it out mails what was decided."""
+    name = waiting(store)
+    approve(name, "yes", store)
+    assert followed(store, name).state is DeclarationState.EXECUTED
+    kinds = [one.kind for one in store.mail_intents()]
+    assert MailKind.WITHDRAWAL_RECEIPT not in kinds
+    assert MailKind.CASE_UPDATE in kinds
+
+
 def test_an_objection_to_what_a_person_has_approved_changes_nothing(store: FakeStore) -> None:
     """It is noted, and carried out all the same."""
     name = waiting(store)
