@@ -308,6 +308,12 @@ _API = (
 )
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
+_GOLDEN = (
+    *("usecases/test_golden_ledgers", "usecases/test_golden_contexts", "usecases/test_golden_chains"),
+    "integration/test_api_responses",
+)
+"""What is stored, decided by, said and answered of the ledgers."""
+
 LAYERS: dict[str, Layer] = {
     "domain": Layer(
         _listed("ledger.domain."),
@@ -328,7 +334,7 @@ LAYERS: dict[str, Layer] = {
     "usecases": Layer(
         _modules(
             "layers/ledger/ledger/usecases/**/*.py",
-            own=("test_durations", "usecases/test_golden_ledgers", "usecases/test_golden_contexts"),
+            own=("test_durations", *_GOLDEN),
         ),
         _files("unit/usecases/*.py", *_CONTRACTS, *_FUNCTIONS),
     ),
