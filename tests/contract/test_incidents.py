@@ -1,12 +1,14 @@
 """Incidents: the credits of all runs that failed between two times are replaced once, whatever runs at once."""
 
 import contextlib
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from ledger.domain.audit import AuditAction
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import (
     IdempotencyKeyReused,
     IncidentChanged,
@@ -22,7 +24,8 @@ from ledger.domain.mails import MailKind
 from ledger.domain.proposals import ProposalState, SupportLimit
 from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.commit import Commit, Refusal
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.authority import Authority
@@ -34,6 +37,8 @@ from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.usage import draw_credits, fail_run
+from ledger.usecases.write_mails import Paced, write_mail
+from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import (
     ADA,
     POLICY,
@@ -310,6 +315,37 @@ def test_each_customer_who_got_something_has_one_mail_about_it(any_store: Store)
         replace_runs(incident.incident_id, any_store, now=at(91))
     assert sorted(mails(any_store)) == sorted(f"{incident.incident_id}/{one}" for one in (ADA, EVE))
     sound(any_store)
+
+
+def test_the_mail_waits_for_an_accounts_last_part_and_not_for_other_accounts(any_store: Store) -> None:
+    """It states all that the account got: not the first part of very many runs alone."""
+    for account_id in (ADA, BEN):
+        with_account(any_store, account_id)
+        contact = Contact(account_id=account_id, email=f"{account_id}@example.com", language="en", noted_at=NOW)
+        any_store.commit(Commit(documents=(DocumentChange(contact_key(account_id), contact),)))
+    number = RUNS_AT_ONCE + 1
+    for count in range(number):
+        failed(any_store, f"run_{count}", 2, minute=30 + count / 1000)
+    failed(any_store, "run_b", 7, account_id=BEN)
+    incident = begun(any_store, 2 * number + 7)
+
+    def written() -> str:
+        """Return the text of Ada's mail."""
+        (intent,) = (one for one in any_store.mail_intents() if one.account_id == ADA)
+        return write_mail(intent, desk(any_store)).text
+
+    for turns, after in (([False, True], ""), ([False, True, True], ADA)):
+        stopped = replace_runs(incident.incident_id, any_store, has_time=turns.pop, now=at(91))
+        assert (stopped.state, stopped.after) == (IncidentState.RUNNING, after)
+        if after:
+            assert re.search(rf"\b{number}\b", written())
+            assert re.search(rf"\b{2 * number}\b", written())
+        else:
+            with pytest.raises(Paced) as paced:
+                written()
+            assert paced.value.until == at(101)
+    assert replace_runs(incident.incident_id, any_store, now=at(92)).state is IncidentState.DONE
+    assert re.search(rf"\b{2 * number}\b", written())
 
 
 def test_a_time_that_no_incident_can_be_about_is_refused(any_store: Store) -> None:
