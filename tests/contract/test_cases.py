@@ -476,6 +476,25 @@ def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_an
     assert account(any_store).balance == 500
 
 
+def test_an_answer_that_comes_late_does_not_settle_what_was_approved_anew(any_store: Store) -> None:
+    """The refund failed and a person approved it again, while the first sender still waited for its answer."""
+    provider, anew = FakeProvider(), []
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
+
+    def fails() -> None:
+        failed = replace(refund(1000, state=RefundState.FAILED, minute=71), refund_id="stripe_refund_1", tag=case.tag)
+        record_events(any_store, event_of(failed, names=(PI,)))
+        follow(PI, any_store, now=LATER)
+        anew.append(decide(any_store, case, HALF, minute=100))
+
+    provider.meanwhile = fails
+    send(any_store, provider, case)
+    stored = read_case(ADA, case.case_id, any_store)
+    assert (stored.state, stored.tag) == (CaseState.APPROVED, anew[0].tag)
+    assert [intent.tag for intent in any_store.outbox()] == [anew[0].tag]
+
+
 def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> None:
     """It settles the case; the answer then adds nothing."""
     provider = FakeProvider(faults=[ResponseLost("time-out")])
