@@ -9,7 +9,6 @@ not stored                                                 503: the provider del
 """
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -57,7 +56,7 @@ class Delivery:
             raise InvalidBody(f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
         try:
             body = base64.b64decode(text, validate=True) if request.get("isBase64Encoded") else text.encode()
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise InvalidBody("The body can't be decoded.") from error
         if len(body) > MAX_BODY_BYTES:
             raise InvalidBody(f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
