@@ -66,7 +66,7 @@ def _other_names(store: FakeStore) -> list[str]:
     ids = {getattr(one, "declaration_id", None) or getattr(one, "incident_id", None) for one in documents}
     addresses = {one.email for one in documents if isinstance(one, Contact)}
     runs = {run_id for _, run_id in store.runs}
-    return sorted({*store.accounts, *customers, *events, *addresses, *runs, *filter(None, ids)})
+    return sorted({*store.accounts, *store.payments, *customers, *events, *addresses, *runs, *filter(None, ids)})
 
 
 def _of_account(account_id: AccountId, searched: Searched) -> Iterator[str]:

@@ -307,6 +307,24 @@ def test_a_contract_is_found_by_each_id_that_its_customer_may_know(text: str, fo
     assert find_contract(text, PROVIDERS, store) == found
 
 
+@pytest.mark.parametrize("minutes", [(0, 500), (500, 0)])
+def test_of_a_plans_periods_the_earliest_payment_stands_for_the_contract(minutes: tuple[int, int]) -> None:
+    """Whichever was reported first: the contract began with it."""
+    store = FakeStore()
+    for number, minute in enumerate(minutes):
+        key = f"period/{SUBSCRIPTION}/2026-1{number + 1}-01T00:00:00Z"
+        period = replace(
+            RENEWED,
+            payment_id=PaymentId(f"stripe:in_{minute}"),
+            subscription_id=SUBSCRIPTION,
+            fulfilment_key=key,
+            at=at(minute),
+        )
+        record_events(store, paid(period))
+    _add_subscription(store)
+    assert find_contract("sub_1234", PROVIDERS, store) == Contract(ADA, PaymentId("stripe:in_0"), SUBSCRIPTION)
+
+
 def test_an_unpaid_order_has_its_account_alone() -> None:
     """There is nothing to refund, but the customer is known."""
     ordered(store := FakeStore(), "ord_1234")

@@ -87,6 +87,19 @@ def test_many_refunds_under_way_delay_none_that_has_ended() -> None:
     assert [one.case_id for one in follow_all(store, watch=Limited(2), now=now)] == [ended.case_id]
 
 
+def test_a_round_follows_no_more_cases_than_its_pace_allows_and_the_next_goes_on() -> None:
+    """Each is followed once."""
+    store, provider = FakeStore(), FakeProvider()
+    for number in range(10, 13):
+        record_events(store, paid(payment(PaymentId(f"stripe:pi_{number}"))))
+        case = request_refund(store, refund_claim(payment_id=PaymentId(f"stripe:pi_{number}"), key=str(number)))
+        tag = decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70), key=None).tag
+        send_refund(tag, store, lambda _: provider, clock=lambda: at(80))
+        names = (PaymentId(f"stripe:pi_{number}"),)
+        record_events(store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=names))
+    assert [len(follow_all(store, now=at(90), pace=Pace(most=2))) for _ in range(3)] == [2, 1, 0]
+
+
 def test_each_case_that_is_replaced_gives_its_credits() -> None:
     """Two cases of one account are two grants of goodwill."""
     store = FakeStore()
