@@ -248,6 +248,22 @@ def test_a_part_that_failed_before_the_next_was_sent_stops_the_rest(store: FakeS
     assert balance(store) == 1000
 
 
+@pytest.mark.parametrize("ended", [RefundState.FAILED, RefundState.CANCELED])
+def test_a_part_that_the_provider_lists_as_failed_stops_the_rest(
+    store: FakeStore, provider: FakeProvider, ended: RefundState
+) -> None:
+    """Its webhook has not arrived. The case says which refund it was."""
+    case = approve(store, 2000)
+    provider.when(2, ProviderUnavailable("down"))
+    send(store, provider, case)
+    provider.move_refund_to(ended, 0)
+    assert send(store, provider, case, minute=80) is SendResult.ABANDONED
+    assert len(provider.refunds) == 1
+    assert state(store, case) is CaseState.IN_REVIEW
+    cause = read_case(ADA, case.case_id, store).history[-1].cause
+    assert (cause.key, "stripe_refund_1" in str(cause.figures)) == ("change.refund_ended", True)
+
+
 def test_nothing_is_sent_if_all_payments_together_have_too_little_left(
     store: FakeStore, provider: FakeProvider
 ) -> None:

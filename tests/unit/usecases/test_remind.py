@@ -255,6 +255,28 @@ def test_a_customer_who_keeps_the_price_is_reminded_of_the_credits_that_belong_t
     assert "Amount before tax: 15.00 USD" in ada.text
 
 
+def test_a_price_that_the_catalogue_lists_no_longer_is_reminded_of_with_what_is_sold(ada: Customer) -> None:
+    """The plan goes on at a price of its own; its name and its credits are those of the product."""
+    ends = ORDERED + 14 * DAY
+    document = copy.deepcopy(DOCUMENT)
+    next(row for row in document["products"] if row["product_id"] == PLAN)["price_ids"] = {"stripe": ["price_new"]}
+    ada.catalogue = catalogue.parse(document)
+    ada.runs(ends, SubscriptionStatus.TRIALING)
+    assert ada.mailed(ends - 3 * DAY) == ["Your trial of Creator Monthly ends soon"]
+    assert "Credits: 1,000 for each billing period" in ada.text
+
+
+def test_a_plan_that_is_sold_no_longer_is_reminded_of_with_what_was_agreed(ada: Customer) -> None:
+    """Its id stands for its name."""
+    ends = ORDERED + 14 * DAY
+    document = copy.deepcopy(DOCUMENT)
+    document["products"] = [row for row in document["products"] if row["product_id"] != PLAN]
+    ada.catalogue = catalogue.parse(document)
+    ada.runs(ends, SubscriptionStatus.TRIALING)
+    assert ada.mailed(ends - 3 * DAY) == [f"Your trial of {PLAN} ends soon"]
+    assert "Credits: 1,000 for each billing period" in ada.text
+
+
 def test_a_new_price_that_was_listed_in_time_counts_though_its_mail_is_sent_late(ada: Customer) -> None:
     """The mail names the charge that was meant: it is not too late for it once the mail service works again."""
     ada.catalogue = sold(1900)

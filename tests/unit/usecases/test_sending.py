@@ -108,6 +108,7 @@ def test_an_attempt_that_is_unclear_keeps_the_intent_for_its_minute(fault: Excep
     case = half_approved(store := FakeStore())
     provider = FakeProvider(kind=kind, faults=[fault], is_late=True)
     assert send(store, provider, case, APPROVED_AT + 1) is SendResult.UNCLEAR
+    assert [intent.last_error for intent in store.outbox()] == [getattr(fault, "code", str(fault))]
     over = APPROVED_AT + 1 + LEASE_DURATION / timedelta(minutes=1)
     for minute in (APPROVED_AT + 1, over - 0.01):
         assert send(store, provider, case, minute) is SendResult.LEASED
