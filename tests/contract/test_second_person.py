@@ -15,7 +15,7 @@ from ledger.domain.errors import (
     RequestRefused,
     SecondPersonNeeded,
 )
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.proposals import ProposalState, Stake, SupportLimit
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
@@ -25,6 +25,8 @@ from ledger.ports.store import Store
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Act, Authority
 from ledger.usecases.holds import place_hold
+from ledger.usecases.limits import NO_LIMITS
+from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from ledger.usecases.settle_proposals import read_proposal, reject_proposal
 from ledger.usecases.usage import draw_credits
@@ -51,6 +53,7 @@ ALONE = Authority(
     limits={"USD": SupportLimit(day=1000, month=1500), "credits": SupportLimit(day=100, month=150)},
 )
 BEN = AccountId("acct_ben")
+OTHER = PaymentId("stripe:pi_2")
 HALF = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
 DAY = timedelta(days=1)
 
@@ -319,6 +322,46 @@ def test_a_case_that_was_decided_meanwhile_refuses_its_proposal(any_store: Store
     with pytest.raises(RequestRefused, match="Reject the proposal"):
         confirm_proposal(ADA, raised.value.proposal_id, "tom", any_store, POLICY, now=at(72))
     reject_proposal(ADA, raised.value.proposal_id, "tom", any_store, why="Decided.", now=at(73))
+    sound(any_store)
+
+
+def test_what_a_colleague_rejected_can_be_proposed_again_once_there_is_something_new(any_store: Store) -> None:
+    """Another hold of the same name, a case that has gone on, an amount that was stated meanwhile: not the same act."""
+    with_account(any_store)
+    with_account(any_store, payment_id=OTHER)
+    case = request_refund(any_store, refund_claim())
+    record_events(any_store, event_of(replace(refund(920), currency="EUR"), names=(OTHER,)), now=at(62))
+
+    def lift(minute: float) -> object:
+        return lift_hold("support:x", ADA, "sam", any_store, why="x", now=at(minute), authority=ALONE)
+
+    def approve(minute: float) -> object:
+        two = replace(HALF, money_minor=1001)
+        return decide_case(case.case_id, two, "sam", any_store, POLICY, now=at(minute), authority=ALONE)
+
+    def state(minute: float) -> object:
+        return state_amount(OTHER, "re_1", 900, ADA, "sam", any_store, why="x", now=at(minute), authority=ALONE)
+
+    def renews() -> None:
+        lift_hold("support:x", ADA, "kim", any_store, why="x", now=at(80))
+        place_hold("support:x", ADA, "sam", any_store, why="Three cards.", now=at(81))
+        add_evidence(ADA, case.case_id, "a.png", 9, any_store, now=at(81), limits=NO_LIMITS)
+        state_amount(OTHER, "re_1", 800, ADA, "kim", any_store, why="x", now=at(82))
+
+    place_hold("support:x", ADA, "sam", any_store, why="Three cards.", now=at(63))
+    proposed_first = []
+    for act in (lift, approve, state):
+        with pytest.raises(SecondPersonNeeded) as raised:
+            act(70)
+        proposed_first.append(raised.value.proposal_id)
+        reject_proposal(ADA, raised.value.proposal_id, "tom", any_store, why="No.", now=at(71))
+        with pytest.raises(RequestRefused, match=f"was proposed as {raised.value.proposal_id}, and tom has rejected"):
+            act(72)
+    renews()
+    for act, before in zip((lift, approve, state), proposed_first, strict=True):
+        with pytest.raises(SecondPersonNeeded) as raised:
+            act(90)
+        assert raised.value.proposal_id != before
     sound(any_store)
 
 

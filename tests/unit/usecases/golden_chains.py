@@ -5,8 +5,7 @@ balance and its timeline; then each id that a line names has what a search finds
 After a change that is meant, the difference shows what people will read.
 """
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ledger.domain.contacts import Contact
@@ -18,13 +17,12 @@ from ledger.providers.registry import names_of_parked
 from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_records import Searched, find_records
 from ledger.usecases.timeline import timeline
+from tests.unit.usecases import golden_ledgers
 from tests.unit.usecases.golden_ledgers import in_words
 from tests.unit.usecases.test_what_is_mailed import mailed, store_with_contact
 from tools.index import rows_of
-from tools.stories import stories
 from tools.testing.builders import at, numbered_anew, refund_claim, request_refund
 from tools.testing.fakes import FakeStore
-from tools.testing.ledgers import LEDGERS, story
 from tools.testing.stored_items import items_of
 
 FILE = Path(__file__).parent / "golden" / "chains.txt"
@@ -42,20 +40,20 @@ def written_to() -> FakeStore:
     return store
 
 
-def lines() -> Iterator[str]:
-    """Yield the lines of the file."""
-    told = {one.name: partial(story, one.name) for one in stories()}
-    for name, ledger in (LEDGERS | told | {"written_to": written_to}).items():
-        with numbered_anew():
-            store = ledger()
-        store.put_index_rows([row for item in items_of(store) for row in rows_of(item, KEY)])
-        searched = Searched(store, ("stripe", "paddle"), lambda: KEY, names_of_parked)
-        for account_id in map(AccountId, sorted(store.accounts)):
-            yield f"{name} {account_id}"
-            yield from (f"  {line}" for line in _of_account(account_id, searched))
-        yield name
-        for text in _other_names(store):
-            yield from (f"  find {text}: {in_words(found)}" for found in find_records(text, searched))
+ALL: Mapping[str, Callable[[], FakeStore]] = {**golden_ledgers.ALL, "written_to": written_to}
+
+
+def lines(name: str) -> Iterator[str]:
+    """Yield the lines of a ledger."""
+    with numbered_anew():
+        store = ALL[name]()
+    store.put_index_rows([row for item in items_of(store) for row in rows_of(item, KEY)])
+    searched = Searched(store, ("stripe", "paddle"), lambda: KEY, names_of_parked)
+    for account_id in map(AccountId, sorted(store.accounts)):
+        yield account_id
+        yield from (f"  {line}" for line in _of_account(account_id, searched))
+    for text in _other_names(store):
+        yield from (f"find {text}: {in_words(found)}" for found in find_records(text, searched))
 
 
 def _other_names(store: FakeStore) -> list[str]:
@@ -91,5 +89,4 @@ def _of_account(account_id: AccountId, searched: Searched) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text("".join(f"{line}\n" for line in lines()), "utf-8")
+    golden_ledgers.write(FILE, ALL, lines)

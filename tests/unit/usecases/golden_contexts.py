@@ -5,10 +5,9 @@ every reason is given, the others what a reason adds or changes. After a change 
 whom it reaches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from ledger.domain.errors import NotFound
@@ -24,7 +23,7 @@ from ledger.usecases.refund_cases.context import case_context_in
 from ledger.usecases.refund_cases.evaluate_policy import policy_context
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.contract.test_cases import NO
-from tools.stories import stories
+from tests.unit.usecases import golden_ledgers
 from tools.testing.builders import (
     ADA,
     POLICY,
@@ -39,7 +38,6 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
-from tools.testing.ledgers import LEDGERS, story
 from tools.testing.unguarded import decide_case
 
 FILE = Path(__file__).parent / "golden" / "contexts.txt"
@@ -83,28 +81,31 @@ def asked_again() -> FakeStore:
     return store
 
 
-def lines() -> Iterator[str]:
-    """Yield the lines of the file."""
-    told = {one.name: partial(story, one.name) for one in stories()}
-    more = {one.__name__: one for one in (trial, two_plans, asked_again)}
-    for name, ledger in (LEDGERS | told | more).items():
-        with numbered_anew():
-            store = ledger()
-        for purchase in store.payments.values():
-            if isinstance(purchase, Purchase) and purchase.payment and purchase.account_id:
-                yield from _of_purchase(name, purchase.account_id, purchase.payment_id, store)
+ALL: Mapping[str, Callable[[], FakeStore]] = {
+    **golden_ledgers.ALL,
+    **{one.__name__: one for one in (trial, two_plans, asked_again)},
+}
 
 
-def _of_purchase(name: str, account_id: AccountId, payment_id: PaymentId, store: Store) -> Iterator[str]:
+def lines(name: str) -> Iterator[str]:
+    """Yield the lines of a ledger."""
+    with numbered_anew():
+        store = ALL[name]()
+    for purchase in store.payments.values():
+        if isinstance(purchase, Purchase) and purchase.payment and purchase.account_id:
+            yield from _of_purchase(purchase.account_id, purchase.payment_id, store)
+
+
+def _of_purchase(account_id: AccountId, payment_id: PaymentId, store: Store) -> Iterator[str]:
     known = LookUp(store, with_orders=True)(Keys(accounts=frozenset({account_id}), payments=frozenset({payment_id})))
     try:
         context = case_context_in(account_id, payment_id, known)
     except NotFound as error:
-        yield f"{name} {payment_id}: {error}"
+        yield f"{payment_id}: {error}"
         return
     given = {reason: _shown(policy_context(reason, context, store, POLICY, NOW)) for reason in RefundReason}
     always = given[RefundReason.WRONG_AMOUNT]
-    yield f"{name} {payment_id}: {_line(always)}"
+    yield f"{payment_id}: {_line(always)}"
     for reason, shown in given.items():
         if changed := {field: value for field, value in shown.items() if always[field] != value}:
             yield f"  {reason}: {_line(changed)}"
@@ -140,5 +141,4 @@ def _word(value: object) -> str:
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text("".join(f"{line}\n" for line in lines()), "utf-8")
+    golden_ledgers.write(FILE, ALL, lines)

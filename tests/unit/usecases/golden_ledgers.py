@@ -5,7 +5,7 @@ version that was read. After a change that is meant, the difference shows whose 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
@@ -29,15 +29,31 @@ KINDS = (
 _LONG_HASH = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
-def lines() -> Iterator[str]:
-    """Yield the lines of the file."""
-    told = {one.name: partial(story, one.name) for one in stories()}
-    for name, ledger in (LEDGERS | told).items():
-        with numbered_anew(), _commits() as commits:
-            store = ledger()
-        yield name
-        yield from (f"  {record}" for record in _records(store))
-        yield from (f"  commit: {_conditions(commit)}" for commit in commits)
+ALL: Mapping[str, Callable[[], FakeStore]] = {
+    **LEDGERS,
+    **{one.name: partial(story, one.name) for one in stories()},
+}
+"""The ledgers, and the stories."""
+
+
+def lines(name: str) -> Iterator[str]:
+    """Yield the lines of a ledger."""
+    with numbered_anew(), _commits() as commits:
+        store = ALL[name]()
+    yield from _records(store)
+    yield from (f"commit: {_conditions(commit)}" for commit in commits)
+
+
+def write(file: Path, names: Iterable[str], lines_of: Callable[[str], Iterable[str]]) -> None:
+    """Write the lines of each ledger below its name."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("".join(f"# {name}\n" + "".join(f"{line}\n" for line in lines_of(name)) for name in names), "utf-8")
+
+
+def read(file: Path) -> dict[str, list[str]]:
+    """Return the lines of each ledger in a file."""
+    sections = (section.splitlines() for section in re.split(r"^# ", file.read_text("utf-8"), flags=re.MULTILINE)[1:])
+    return {name: lines_of for name, *lines_of in sections}
 
 
 def _records(store: FakeStore) -> Iterator[str]:
@@ -110,5 +126,4 @@ def _field_in_words(field: "Field[Any]", value: Any) -> str:
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text("".join(f"{line}\n" for line in lines()), "utf-8")
+    write(FILE, ALL, lines)

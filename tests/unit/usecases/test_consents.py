@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from ledger.domain.errors import RequestRefused
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, MissingConsent
 from ledger.domain.refund_cases import RefundReason
@@ -18,7 +19,7 @@ from ledger.usecases.usage import draw_credits
 from tests.contract.test_locked_credits import GIVEN, Buyer
 from tests.contract.test_orders_terms import ADA, NOW, Shop
 from tests.contract.test_trials import BEGINS, CHARGED, DAYS, first_charge, on_trial
-from tools.testing.builders import POLICY, refund_claim
+from tools.testing.builders import POLICY, at, ordered, paid, record_events, refund_claim
 from tools.testing.fakes import FakeStore, world
 from tools.testing.unguarded import confirm_consent
 from tools.verify import check
@@ -220,3 +221,11 @@ def test_a_payment_while_a_later_consent_is_given_gets_its_mail(*, is_paid: bool
     mails = [mail.subject.partition("/")[0] for mail in store.mail_intents()]
     assert mails == [buyer.order.order_id] * is_paid
     assert_sound(buyer.shop.store)
+
+
+def test_an_order_without_a_consent_has_nothing_to_revoke() -> None:
+    """Whoever records a mail's failure goes on."""
+    store = FakeStore()
+    record_events(store, paid(ordered(store)))
+    with pytest.raises(RequestRefused, match="Order ord_1 has no consent"):
+        revoke_confirmation(OrderId("ord_1"), "mail_1", store, at(5))

@@ -4,23 +4,26 @@ import pytest
 
 from ledger.usecases.found import FoundKind
 from ledger.usecases.timeline import LineKind
-from tests.unit.usecases.golden_chains import FILE, lines
+from tests.unit.usecases.golden_chains import ALL, FILE, lines
+from tests.unit.usecases.golden_ledgers import read
 
-GOLDEN = FILE.read_text("utf-8").splitlines()
+GOLDEN = read(FILE)
 
 
-def test_each_line_is_what_it_was() -> None:
+@pytest.mark.parametrize("name", ALL)
+def test_each_line_is_what_it_was(name: str) -> None:
     """If a change is meant: `python -m tests.unit.usecases.golden_chains` writes the file anew. Read what differs."""
-    assert [*lines()] == GOLDEN
+    assert [*lines(name)] == GOLDEN[name]
 
 
 @pytest.mark.parametrize("kind", LineKind)
 def test_each_kind_of_line_is_in_some_timeline(kind: LineKind) -> None:
     """Of a kind that is in none nothing is held here."""
-    assert any(line.startswith(f"  timeline: {kind} ") for line in GOLDEN)
+    assert any(line.startswith(f"  timeline: {kind} ") for of_it in GOLDEN.values() for line in of_it)
 
 
 @pytest.mark.parametrize("kind", FoundKind)
 def test_each_kind_of_thing_is_found(kind: FoundKind) -> None:
     """By some name."""
-    assert any(line.startswith("  find ") and f"(kind={kind} " in line for line in GOLDEN)
+    found = [line for of_it in GOLDEN.values() for line in of_it if line.strip().startswith("find ")]
+    assert any(f"(kind={kind} " in line for line in found)

@@ -347,6 +347,20 @@ def test_a_person_decides_nothing_in_a_pause() -> None:
     assert read_case(ADA, case.case_id, store).state is CaseState.IN_REVIEW
 
 
+def test_the_items_that_a_person_chose_are_the_ones_that_are_sent() -> None:
+    """Not a share of each line."""
+    first = payment().lines[0]
+    second = replace(first, line_id="1", product_id="pack_500", credits=500, amount_minor=1000)
+    store = FakeStore()
+    record_events(store, paid(replace(payment(lines=(first, second)), paid_minor=3000)))
+    chosen = (RefundedItem(line_id="1", amount_minor=1000),)
+    case = request_refund(store, refund_claim())
+    verdict = replace(HALF, money_minor=1000, items=chosen)
+    case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(APPROVED_AT))
+    assert send(store, provider := FakeProvider(), case, APPROVED_AT + 1) is SendResult.SENT
+    assert [sent.items for sent, _ in provider.refunds] == [chosen]
+
+
 def test_an_overcharge_is_refunded_by_its_own_line_after_another_line_was_refunded_by_name() -> None:
     """The line's refund took its credits and no cent of the overcharge. Paddle would give no more of that line."""
     store = FakeStore()

@@ -146,6 +146,8 @@ def test_a_withdrawal_has_its_receipt_and_then_its_decision() -> None:
     assert receipt.html is None
     assert case.case_id in receipt.text
     assert "I withdraw from the contract" in receipt.text
+    assert "withdrawal" in receipt.subject.lower()
+    assert "cancel" not in receipt.subject.lower()
     assert "(pi_1)" in receipt.text, "without an order it is named by its payment"
     assert f"{LATER:%H:%M}" in receipt.text, "it was received with its second step"
     assert f"{case.opened_at:%H:%M}" not in receipt.text
