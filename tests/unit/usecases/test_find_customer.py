@@ -9,7 +9,7 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.usecases.find_customer import BillingCustomer, find_customer
-from tools.testing.builders import ADA, at, paid, payment, record_events
+from tools.testing.builders import ADA, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 
 EVE = AccountId("acct_eve")
@@ -122,3 +122,11 @@ def test_a_subscription_that_has_ended_comes_last_although_its_end_is_the_latest
         subscribes("stripe:sub_3", "stripe:c_3", SubscriptionStatus.ENDED, at(2)),
     )
     assert find_customer(ADA, None, store) == BillingCustomer("stripe:c_2", ("stripe:sub_2",))
+
+
+def test_events_that_name_no_account_are_no_other_account() -> None:
+    """A refund whose payment was not reported."""
+    unknown = event_of(refund(), names=(PaymentId("stripe:pi_9"),))
+    store = store_of(buys("p_1", "stripe:c_1"), replace(unknown, owner=Owner(customer_id="stripe:c_1")))
+    assert {one.account_id for one in store.customer_receipts("stripe:c_1")} == {None, ADA}
+    assert find_customer(ADA, "stripe", store) == BillingCustomer("stripe:c_1")
