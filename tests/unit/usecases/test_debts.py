@@ -32,8 +32,8 @@ def test_what_is_owed_is_covered_by_what_is_left_and_has_expired_and_not_by_what
 
 
 def test_what_one_purchase_has_left_does_not_lessen_the_debt_of_another() -> None:
-    """Nor do purchases that owe nothing."""
-    rich = replace(LOT, lot_id="stripe:pi_2/0", refund_target=50, dispute_target=20)
+    """Each keeps its own price."""
+    rich = replace(LOT, lot_id="stripe:pi_2/0", refund_target=60, dispute_target=20)
     account = Account(account_id=ADA, version=1, lots={one.lot_id: one for one in (LOT, rich)})
     store = FakeStore()
     store.accounts[ADA] = account

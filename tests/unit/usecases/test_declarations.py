@@ -68,6 +68,7 @@ from tools.testing.builders import (
     payment,
     record_events,
     refund_claim,
+    request_refund,
 )
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
@@ -415,8 +416,14 @@ def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) 
     assert followed(store, name).state is DeclarationState.EXECUTED
 
 
-def test_what_a_form_has_acknowledged_gets_no_second_receipt(store: FakeStore) -> None:
-    """Its own says when it was received; the case that carries it out mails what was decided."""
+@pytest.mark.parametrize("was_declared", [False, True])
+def test_what_a_form_has_acknowledged_gets_no_second_receipt(store: FakeStore, *, was_declared: bool) -> None:
+    """Its own says when it was received; the case that carries it out mails what was decided.
+
+    Also if the customer has taken the first step with a login before.
+    """
+    if was_declared:
+        request_refund(store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True), minute=40)
     name = waiting(store)
     approve(name, "yes", store)
     assert followed(store, name).state is DeclarationState.EXECUTED

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -155,3 +155,25 @@ def test_no_payment_is_booked_under_the_order_of_another_account() -> None:
         assert isinstance(found, NotBookable) is not is_bookable
         if isinstance(found, NotBookable):
             assert (found.reason, found.detail) == (ParkReason.ORDER_MISMATCH, "order/ord_1 is not this account's")
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({}, None),
+        ({"account_id": AccountId("acct_ben")}, "period/stripe:sub_1/x was paid for another account"),
+        ({"lines": (replace(payment().lines[0], product_id="pack_500"),)}, "stripe:pi_1 paid for other things under"),
+    ],
+)
+def test_no_payment_is_booked_beside_one_of_another_account_or_for_other_items(
+    changed: dict[str, Any], problem: str | None
+) -> None:
+    """Under one key of a period, which no order's account protects."""
+    first, later = (payment(name, fulfilment_key="period/stripe:sub_1/x") for name in (PI, IN))
+    stored = Purchase(payment_id=PI, names=frozenset({PI})).with_facts(replace(first, **changed))
+    key = FulfilmentKey(key="period/stripe:sub_1/x", payment_id=PI)
+    known = Snapshot(payments={PI: stored}, fulfilment_keys={key.key: key})
+    found = find_fulfilment(Purchase(payment_id=IN, names=frozenset({IN})).with_facts(later), known)
+    assert isinstance(found, NotBookable) is (problem is not None)
+    if problem and isinstance(found, NotBookable):
+        assert problem in found.detail
