@@ -1,7 +1,7 @@
 """What each GET route answers about ledgers that have something of everything. `python -m` this module writes it.
 
-The ledgers are those that `verify` is spoilt with. Of all answers those are kept that show something new: a property
-that had no value before, an item of a list, a word, a yes or a no.
+The ledgers are those that `verify` is spoilt with, and the stories. Of all answers those are kept that show something
+new: a property that had no value before, an item of a list, a word, a yes or a no.
 """
 
 import itertools
@@ -16,10 +16,10 @@ import pytest
 
 from ledger.runtime import Runtime
 from tests.conftest import moto_services
+from tests.unit.usecases.golden_ledgers import ALL
 from tools.testing.builders import at, numbered_anew
 from tools.testing.fakes import FakeStore
 from tools.testing.frontend import Frontend, description, supporter
-from tools.testing.ledgers import LEDGERS
 
 FILE = Path(__file__).parent / "golden" / "responses.json"
 NOW = at(2 * 24 * 60)
@@ -37,7 +37,7 @@ STAFF, SERVICE = "sam", "service"
 def ledger(name: str) -> FakeStore:
     """Return a ledger, the same in each process."""
     with numbered_anew():
-        return LEDGERS[name]()
+        return ALL[name]()
 
 
 def answer(name: str, caller: str, path: str, services: Runtime) -> Any:
@@ -107,7 +107,7 @@ def collect() -> dict[str, Any]:
     kept: dict[str, Any] = {}
     seen: set[tuple[str, str, str]] = set()
     with pytest.MonkeyPatch.context() as patch, moto_services(patch, EVIDENCE_BUCKET_NAME="evidence") as services:
-        for name in LEDGERS:
+        for name in ALL:
             for caller, path, content in answers(name, services):
                 if new := shown(route_of(path), content) - seen:
                     seen |= new
