@@ -226,6 +226,8 @@ def test_nobody_credits_himself_and_suspended_accounts_wait(any_store: Store) ->
     place_hold("support:1", BEN, "tom", any_store, why="A suspicion.", now=at(70))
     shown = {one.account_id: one.left_out for one in looked_at(any_store).accounts}
     assert shown == {ADA: None, kim: None, BEN: LeftOut.SUSPENDED, sam: LeftOut.OWN}
+    found = looked_at(any_store)
+    assert (found.runs, found.to_give, found.accounts_to_give) == (4, 120, 2)
     with pytest.raises(SecondPersonNeeded) as raised:
         begin_incident(wanted(120), any_store, authority=ALONE, now=NOW)
     request = wanted(120)

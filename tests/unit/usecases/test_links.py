@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.domain.events import About, Event
+from ledger.domain.events import About, Event, Owner
 from ledger.domain.facts import BalanceCredited, DisputeChanged, DisputeState, MoneyLinked, RefundChanged, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.ports.reads import Keys
+from ledger.usecases.plan_booking.owners import owner_account
 from tests.unit.usecases.test_plan_booking import broken
 from tools.testing.builders import ADA, CH, IN, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
@@ -101,7 +103,30 @@ def test_money_shared_by_two_accounts_is_parked_for_a_person() -> None:
     store = FakeStore()
     record_events(store, SHARED["first paid"], SHARED["first link"])
     record_events(store, paid(payment(IN_2, account_id=type(ADA)("acct_bob"))))
-    assert record_events(store, SHARED["second link"])[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
+    parked = record_events(store, SHARED["second link"])[0]
+    assert (parked.parked_reason, store.accounts["acct_bob"].balance) == (ParkReason.AMBIGUOUS_ACCOUNT, 1000)
+
+
+def test_an_event_that_names_two_purchases_of_one_payment_is_parked_for_a_person() -> None:
+    """Each was paid by itself: nobody knows which of them it is about."""
+    store = FakeStore()
+    record_events(store, paid(payment(IN)), paid(payment(IN_2)))
+    (parked,) = record_events(store, event_of(refund(500), names=(IN, IN_2)))
+    assert (parked.outcome, parked.parked_reason) == (RecordOutcome.PARKED, ParkReason.AMBIGUOUS_PAYMENT)
+    (receipt,) = (one for one in store.receipts.values() if one.parked_reason)
+    assert receipt.detail == f"one payment, but two purchases: {IN}, {IN_2}"
+    assert balances(store) == {"stripe:in_1/0": 1000, "stripe:in_2/0": 1000}
+
+
+def test_an_event_that_names_a_known_payment_beside_its_own_is_of_that_account() -> None:
+    """As a subscription's first report does, before the ids that prove whose it is."""
+    store = FakeStore()
+    record_events(store, paid(payment(IN)))
+    other = replace(paid(payment(IN_2)), owner=Owner(payment_id=IN))
+    account_id = owner_account(other, store.read(Keys(payments=frozenset({IN, IN_2}))))
+    assert account_id == ADA
+    unknown = replace(other, owner=Owner(payment_id=PaymentId("stripe:in_9")))
+    assert owner_account(unknown, store.read(Keys(payments=frozenset({IN, IN_2})))) is None
 
 
 def test_an_event_can_report_on_another_payment_of_its_account() -> None:

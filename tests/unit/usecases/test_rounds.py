@@ -25,6 +25,7 @@ from ledger.usecases.progress import read_cursor
 from ledger.usecases.record_event import release_parked
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.release_parked import release_receipts
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.sweep import Pace
 from tests.contract.test_cases import HALF, INSTEAD
@@ -220,6 +221,22 @@ class Tries:
     def cursor(self) -> JobCursor:
         """The job's progress, as it is stored."""
         return read_cursor("release_parked", self.store)
+
+
+def test_a_customers_events_are_released_in_the_order_in_which_they_happened() -> None:
+    """Not in that in which they were received; those of one instant by their ids."""
+    store = FakeStore()
+    tried: list[str] = []
+    received = [parked(number, LATER + timedelta(minutes=9 - number), ParkReason.NO_ACCOUNT) for number in range(4)]
+    happened = [replace(one, occurred_at=at(minute)) for one, minute in zip(received, (7, 5, 5, 3), strict=True)]
+
+    def translate(receipt: Receipt) -> None:
+        tried.append(receipt.event_id)
+
+    for receipt in happened:
+        store.commit(Commit(receipt=receipt))
+    release_receipts(reversed(happened), translate, store, Unwatched(), now=LATER)
+    assert tried == ["evt_3", "evt_1", "evt_2", "evt_0"]
 
 
 class Limited(Unwatched):

@@ -17,7 +17,7 @@ from ledger.mails.confirmation import Reseller
 from ledger.policy import rules
 from ledger.policy.law import RightKind
 from ledger.ports.commit import Commit, DocumentChange, Refusal
-from ledger.ports.documents import contact_key, mail_record_key
+from ledger.ports.documents import contact_key, mail_intent_key, mail_record_key
 from ledger.ports.mailer import Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -161,6 +161,18 @@ def test_a_paid_order_is_confirmed_once_and_its_consent_is_complete() -> None:
     assert list_confirmation(order.order_id, store, now=NOON) == mail_id
     assert list(store.mail_intents()) == []
     assert "ada@example.com" not in repr(record)
+
+
+def test_a_mail_that_is_listed_again_after_it_was_sent_leaves_the_list() -> None:
+    """Its record says that it was."""
+    store, postbox = FakeStore(), Postbox()
+    _, mail_id = bought(store)
+    (intent,) = store.mail_intents()
+    assert send(store, mail_id, postbox) is MailResult.SENT
+    store.commit(Commit(documents=(DocumentChange(mail_intent_key(mail_id), replace(intent, version=0)),)))
+    assert [one.mail_id for one in store.mail_intents()] == [mail_id]
+    assert send(store, mail_id, postbox) is MailResult.ENDED
+    assert (list(store.mail_intents()), len(postbox.messages)) == ([], 1)
 
 
 def test_an_order_without_a_consent_is_confirmed_too() -> None:
