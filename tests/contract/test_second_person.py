@@ -15,6 +15,7 @@ from ledger.domain.errors import (
     RequestRefused,
     SecondPersonNeeded,
 )
+from ledger.domain.facts import RefundedItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.proposals import ProposalState, Stake, SupportLimit
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
@@ -307,6 +308,27 @@ def test_a_decision_above_the_limit_waits_in_review_until_it_is_confirmed(any_st
         1001,
         "6",
     )
+    sound(any_store)
+
+
+def test_a_decision_is_carried_out_with_all_that_was_proposed(any_store: Store) -> None:
+    """Its items, the end of its subscription, whether it takes credits, and its key."""
+    first = payment().lines[0]
+    second = replace(first, line_id="1", product_id="pack_500", credits=500, amount_minor=1000)
+    record_events(any_store, paid(replace(payment(lines=(first, second)), paid_minor=3000)), now=at(1))
+    case = request_refund(any_store, refund_claim())
+    items = (RefundedItem(line_id="0", amount_minor=1200), RefundedItem(line_id="1", amount_minor=300))
+    verdict = replace(HALF, money_minor=1500, items=items, takes_credits=False, words=("One.", "Two."))
+    with pytest.raises(SecondPersonNeeded) as raised:
+        decide_case(case.case_id, verdict, "sam", any_store, POLICY, now=at(70), key="k", authority=ALONE)
+    confirm_proposal(ADA, raised.value.proposal_id, "tom", any_store, POLICY, now=at(71))
+    (decided,) = any_store.cases_of(ADA, 10).items
+    decision = decided.decision
+    assert decision
+    assert (decision.items, decision.takes_credits, decision.money_minor) == (items, False, 1500)
+    assert decision.reasons == own_words("One.", "Two.")
+    again = decide_case(case.case_id, verdict, "sam", any_store, POLICY, now=at(72), key="k", authority=ALONE)
+    assert again.version == decided.version, "its key was recorded with it"
     sound(any_store)
 
 
