@@ -1,10 +1,11 @@
 """Do small wrongs to the code, one at a time, and see whether a test fails.
 
-What survives is a hole in the tests, or code that does nothing; else `equal.toml` says why it changes nothing. A run
-that is stopped goes on where it stopped, and one after a change tries what the change may have changed.
+What survives is a hole in the tests, or code that does nothing; else `equal.toml` says why it changes nothing. What no
+test tells, but the type checker refuses, as CI would, is no survivor. A run that is stopped goes on where it stopped,
+and one after a change tries what the change may have changed.
 
-Exit codes: 0 each was killed or is explained; 1 some survived, an explanation explains nothing, or the tests fail as
-the code is.
+Exit codes: 0 each was killed, refused or is explained; 1 some survived, an explanation explains nothing, or the tests
+fail as the code is.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from cli.paper import paper
 from proof.mutants.deployment import MODULE, read_code
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, learn
+from proof.mutants.mutations import Mutant
 from proof.mutants.suites import (
     LAYERS,
     AnyMutant,
@@ -38,6 +40,7 @@ from proof.mutants.suites import (
     trial_of,
 )
 from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
+from proof.mutants.typed import refuses
 
 AT_ONCE = 2
 """The machines of CI have two cores."""
@@ -113,6 +116,8 @@ def _try_all(waiting: list[Trial], kept: Kept, tests: Suite) -> list[Told]:
     if tests.learned.failed:
         raise SystemExit("The tests fail on the code as it is: " + ", ".join(tests.learned.failed[:20]))
     for one in _shown(tests.tried(waiting, AT_ONCE), "mutants", len(waiting)):
+        if one.fate is Fate.SURVIVED and isinstance(one.trial.mutant, Mutant) and refuses(one.trial.mutant):
+            one = Told(one.trial, Fate.REFUSED)
         kept.keep(one)
         told.append(one)
         if one.fate is Fate.SURVIVED:
@@ -132,8 +137,8 @@ def _counted(mutants: list[AnyMutant], told: list[Told], equal: Equal) -> dict[s
         counts[mutant.module].update(mutants=1, explained=int(bool(equal.why(mutant))))
     for one in told:
         counted = counts[one.trial.mutant.module]
-        if one.fate is Fate.SURVIVED:
-            counted["survived"] += 1
+        if one.fate in {Fate.SURVIVED, Fate.REFUSED}:
+            counted[one.fate] += 1
         else:
             counted["by its module's tests" if one.by in one.trial.tests else "by its layer's tests"] += 1
             counted[one.fate] += 1
@@ -141,7 +146,15 @@ def _counted(mutants: list[AnyMutant], told: list[Told], equal: Equal) -> dict[s
 
 
 def _report(counts: dict[str, Counter[str]], survivors: list[AnyMutant], stale: list[str], took_s: float) -> None:
-    columns = ("mutants", "by its module's tests", "by its layer's tests", "timed_out", "explained", "survived")
+    columns = (
+        "mutants",
+        "by its module's tests",
+        "by its layer's tests",
+        "timed_out",
+        "refused",
+        "explained",
+        "survived",
+    )
     table = Table(box=None, padding=(0, 2))
     table.add_column("module")
     for column in columns:

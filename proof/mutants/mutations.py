@@ -7,6 +7,7 @@ with a space in it. `guards.py` has the wrongs that know this trade, `fields.py`
 import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -126,7 +127,7 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
             *(("field", instead) for instead in _other_fields(node)),
         ]
         for sort, instead in wrongs:
-            located = ast.copy_location(instead, node)
+            located = ast.copy_location(copy(instead), node)  # it may be a part of the tree, which stays where it is
             if mutation := _said(node, located, place):
                 seen[around.where, mutation] += 1
                 number = seen[around.where, mutation]

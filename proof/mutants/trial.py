@@ -78,6 +78,7 @@ class Fate(StrEnum):
 
     KILLED = "killed"
     TIMED_OUT = "timed_out"  # it never ends: a failing test by another name
+    REFUSED = "refused"  # no test tells it, and the type checker, which CI runs too, finds an error
     SURVIVED = "survived"
 
 

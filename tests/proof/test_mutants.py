@@ -1,7 +1,10 @@
 """The mutants' part of the proof: it tries what matters, and tests that can't tell don't pass unseen."""
 
+import ast
+import contextlib
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
 from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, one_of_each_kind, source_of, trial_of
 from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
+from proof.mutants.typed import refuses, text_of
 from proof.work import Work
 from tools.engines import ROOT
 from tools.template import load
@@ -255,6 +259,40 @@ def test_a_run_goes_on_where_it_stopped_and_tries_again_what_changed(tmp_path: P
         changed.write_text(back)
         clear_digests()
         assert again.told(Trial(wrong, (str(tests),)))
+
+
+@pytest.mark.parametrize("module", ["ledger.usecases.usage", "ledger.policy.rules", "ledger.providers.stripe.client"])
+def test_the_text_of_a_wrong_is_the_module_with_that_wrong_alone(module: str) -> None:
+    """Wherever it stands: of all, each ninth. A part of an f-string has no place of its own."""
+    without = 0
+    for wrong in mutants_of(module, source_of(module))[::9]:
+        text = text_of(wrong)
+        if text is None:
+            without += 1
+            continue
+        with _planted(wrong) as tree:
+            assert ast.dump(ast.parse(text)) == ast.dump(ast.parse(ast.unparse(tree))), str(wrong)
+    assert without < 5
+
+
+@contextlib.contextmanager
+def _planted(wrong: Mutant) -> Iterator[ast.Module]:
+    """The tree with the wrong in it, which all mutants of a module share."""
+    parent, field, position = wrong.place
+    before = getattr(parent, field)
+    changed = wrong.instead if position is None else [*before[:position], wrong.instead, *before[position + 1 :]]
+    setattr(parent, field, changed)
+    yield ast.fix_missing_locations(wrong.tree)
+    setattr(parent, field, before)
+
+
+def test_what_only_the_type_checker_needs_is_refused_and_nothing_else_is() -> None:
+    """A value that may be none is used; beside it a wrong figure, which has the right type."""
+    module = "ledger.usecases.find_customer"
+    dropped = "bought_for <= {None, account_id} → bought_for < {None, account_id}"
+    assert not refuses(mutant(module, "_bought_for_no_other", dropped))
+    guard = "known.document(key, RefundCase) if known else None → known.document(key, RefundCase)"
+    assert refuses(mutant("ledger.usecases.refund_cases.cases", "read_case", guard))
 
 
 def test_every_module_that_moves_money_is_mutated() -> None:
