@@ -247,6 +247,10 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.api.checklist": ("api/test_checklist", "integration/test_api_disputes"),
     "ledger.api.disputes": ("integration/test_api_disputes",),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    **{
+        f"ledger.api.pages.{path.stem}": ("api/test_page_markup", "integration/test_pages")
+        for path in (ROOT / "layers/ledger/ledger/api/pages").glob("*.py")
+    },
     "ledger.api.pagination": ("api/test_pagination",),
     "ledger.api.declarations": ("api/test_declaration_inputs", "integration/test_api_declarations"),
     "ledger.api.providers": ("tools/test_openapi",),

@@ -16,29 +16,33 @@ FILE = Path(__file__).parent / "golden" / "pages.txt"
 WITHDRAWAL, CANCELLATION = DeclarationKind.WITHDRAWAL, DeclarationKind.CANCELLATION
 FULL = {"name": "Ada <Lovelace>", "contract": "ord_1", "email": "ada@example.com", "message": "a\nb"}
 BUSY = Form(kind=WITHDRAWAL, language="en", secret="s", entered=FULL, trouble=words_of("en")("error.busy", email="x@y"))
-PAGES: Mapping[str, str] = {
-    "a withdrawal's form": form(WITHDRAWAL),
-    "a withdrawal's form with everything in it": form(WITHDRAWAL, **FULL, part="The second one."),
-    "a withdrawal's form with everything wrong": form(WITHDRAWAL, name="", contract="", email="x"),
-    "a withdrawal's form while the table is busy": form_page(BUSY),
-    "a cancellation's form": form(CANCELLATION),
-    "a cancellation's form with everything in it": form(
-        CANCELLATION, **FULL, type="extraordinary", ends_on="2026-12-31"
-    ),
-    "a cancellation's form with everything wrong": form(
-        CANCELLATION, name="", contract="", email="x", ends_on="x", type="x"
-    ),
-    **{f"the receipt of a {kind}": receipt_page(declaration(kind=kind)) for kind in (WITHDRAWAL, CANCELLATION)},
-    "the answer to a stranger's withdrawal": answer_page(declaration(), "en", "token", is_objection=False),
-    "the objection to it": answer_page(declaration(), "en", "token", is_objection=True),
-    "a message": message_page("en", "answer.busy"),
-}
+
+
+def pages() -> Mapping[str, str]:
+    """Return the pages by what they are."""
+    return {
+        "a withdrawal's form": form(WITHDRAWAL),
+        "a withdrawal's form with everything in it": form(WITHDRAWAL, **FULL, part="The second one."),
+        "a withdrawal's form with everything wrong": form(WITHDRAWAL, name="", contract="", email="x"),
+        "a withdrawal's form while the table is busy": form_page(BUSY),
+        "a cancellation's form": form(CANCELLATION),
+        "a cancellation's form with everything in it": form(
+            CANCELLATION, **FULL, type="extraordinary", ends_on="2026-12-31"
+        ),
+        "a cancellation's form with everything wrong": form(
+            CANCELLATION, name="", contract="", email="x", ends_on="x", type="x"
+        ),
+        **{f"the receipt of a {kind}": receipt_page(declaration(kind=kind)) for kind in (WITHDRAWAL, CANCELLATION)},
+        "the answer to a stranger's withdrawal": answer_page(declaration(), "en", "token", is_objection=False),
+        "the objection to it": answer_page(declaration(), "en", "token", is_objection=True),
+        "a message": message_page("en", "answer.busy"),
+    }
 
 
 def lines() -> Iterator[str]:
     """Yield the pages: each tag with the text behind it has a line. What is as on the page before is left out."""
     before: list[str] = []
-    for name, html in PAGES.items():
+    for name, html in pages().items():
         yield f"# {name}"
         page = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
         tags = [line.replace("\n", "⏎") for line in re.split(r"(?=<(?!/))", page) if line]
