@@ -372,8 +372,9 @@ def test_more_runs_than_one_incident_takes_are_never_cut_silently(
     failed(any_store, "run_3", 7, minute=50)
     assert looked_at(any_store).cut_at == at(50)
     assert looked_at(any_store).runs == 2
-    with pytest.raises(InvalidRequest, match="Make several incidents"):
+    with pytest.raises(InvalidRequest, match="Make several incidents") as refused:
         begun(any_store, 42, "k2")
+    assert refused.value.field == "body.until"
     assert replace_runs(incident.incident_id, any_store, now=at(91)).is_cut
     sound(any_store)
 

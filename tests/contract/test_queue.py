@@ -206,6 +206,10 @@ def test_a_claim_is_of_one_person_until_it_lapses_or_is_given_back(any_store: St
     release_case(ADA, CASE, "sam", any_store, now=at(8))
     assert claim_case(ADA, CASE, "kim", any_store, now=at(8)).actor == "kim"
     assert claim_case(ADA, CASE, "sam", any_store, now=at(30)).actor == "sam", "it has lapsed"
+    lapsed = read_claim(ADA, CASE, any_store)
+    assert lapsed
+    release_case(ADA, CASE, "sam", any_store, now=lapsed.until + timedelta(minutes=5))
+    assert read_claim(ADA, CASE, any_store) == lapsed, "what has lapsed is not given back later"
 
 
 def test_of_many_who_claim_at_once_one_has_it(real_store: DynamoDBStore) -> None:

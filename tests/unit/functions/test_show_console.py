@@ -66,13 +66,16 @@ def test_nothing_may_put_a_frame_around_it_or_guess_what_it_is() -> None:
         headers = fetched(path)[1]
         assert (headers["content-type"], headers["x-content-type-options"]) == (content_type, "nosniff")
         assert "frame-ancestors 'none'" in headers.get("content-security-policy", "") or path == "/console/x/y"
-        assert headers.items() >= {
-            "referrer-policy": "no-referrer",
-            "strict-transport-security": "max-age=31536000",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "same-origin",
-            "permissions-policy": "camera=(), geolocation=(), microphone=()",
-        }.items()
+        assert (
+            headers.items()
+            >= {
+                "referrer-policy": "no-referrer",
+                "strict-transport-security": "max-age=31536000",
+                "cross-origin-opener-policy": "same-origin",
+                "cross-origin-resource-policy": "same-origin",
+                "permissions-policy": "camera=(), geolocation=(), microphone=()",
+            }.items()
+        )
     assert fetched("/console")[1]["x-frame-options"] == "DENY"
 
 

@@ -121,3 +121,11 @@ def test_a_lock_says_how_many_credits_it_keeps_why_and_what_ends_it(missing: Mis
     has, *rest = balance_of_lots_in_words(account(Lot(lot_id="order/ord_1/0", granted=1000)), [lock])
     assert has.startswith("acct_ada has 1,000 credits: 1,000 granted, of the lot")
     assert rest == [f"900 of them are locked: {why}"]
+
+
+@pytest.mark.parametrize(("credits_", "words"), [(1, "1 of them is locked: "), (2, "2 of them are locked: ")])
+def test_one_credit_is_in_the_singular(credits_: int, words: str) -> None:
+    """And two are not."""
+    lock = LockedOrder(order_id=OrderId("ord_1"), credits=credits_, until=None, missing=None)
+    _, line = balance_of_lots_in_words(account(Lot(lot_id="order/ord_1/0", granted=1000)), [lock])
+    assert line.startswith(words)

@@ -87,7 +87,10 @@ def test_what_a_browser_wrote_is_nobodys() -> None:
     """Without a checkout or a subscription of ours it says nothing, though it names an order and its account."""
     claim = Claim(order_id=OrderId("ord_1"), account_id=ADA)
     unproven = told(order_id=None, claim=claim, checkout_id="txn_1")
-    assert record_events(with_order(FakeStore()), unproven)[0].parked_reason is ParkReason.NO_ACCOUNT
+    store = with_order(FakeStore())
+    assert record_events(store, unproven)[0].parked_reason is ParkReason.NO_ACCOUNT
+    (receipt,) = (one for one in store.receipts.values() if one.parked_reason)
+    assert receipt.detail == "no checkout or subscription of ours proves whose it is"
 
 
 @pytest.mark.parametrize("minute", [-1, 0, 1])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ledger.domain.errors import ConfigurationError, StoreUnavailable, UnreadableItem
-from ledger.usecases.sweep import Pace, Round, sweep
+from ledger.usecases.sweep import Pace, Round, is_hour_of, sweep
 from tools.testing.builders import at
 from tools.testing.unguarded import UNWATCHED, Unwatched
 
@@ -340,3 +340,12 @@ def test_what_is_no_exception_ends_the_round() -> None:
     with pytest.raises(Ended):
         sweep(range(100), act, UNWATCHED, name=str, pace=Pace(workers=2))
     assert len(begun) <= 2
+
+
+def test_each_item_has_its_turn_in_one_hour_of_each_day() -> None:
+    """Whatever its name is: none is left out for ever, and no hour has them all."""
+    names = [f"case_{number}" for number in range(400)]
+    hours = {name: [hour for hour in range(24) if is_hour_of(name, at(60 * hour))] for name in names}
+    assert {len(of_it) for of_it in hours.values()} == {1}
+    assert {of_it[0] for of_it in hours.values()} == {*range(24)}
+    assert [is_hour_of(names[0], at(60 * (hours[names[0]][0] + 24 * day))) for day in range(3)] == [True] * 3
