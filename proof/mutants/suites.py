@@ -232,7 +232,7 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
 }
 _NAMES = ("domain/test_names",)
 _MAILS = (
-    *("mails/test_filled_letters", "mails/test_letters"),
+    *("mails/test_filled_letters", "mails/test_letters", "mails/test_golden_html"),
     *("usecases/test_what_is_mailed", "usecases/test_sending_mails", "usecases/test_remind"),
     *("usecases/test_low_balance", "usecases/test_reviews"),
 )

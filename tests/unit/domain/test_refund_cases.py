@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ledger.domain.contacts import LANGUAGES
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import (
     REPAID_WITHIN,
@@ -18,7 +19,8 @@ from ledger.domain.refund_cases import (
     mismatches,
 )
 from ledger.policy.rules import RULES
-from tools.testing.builders import ADA, CH, PI, at, payment
+from ledger.policy.texts import shipped_texts
+from tools.testing.builders import ADA, CH, NOON, PI, at, payment
 
 OPENED_AT, CONFIRMED_AT = at(0), at(60)
 CASE = RefundCase(
@@ -91,3 +93,28 @@ def test_a_reference_is_whatever_the_customer_may_have_read_of_the_payment(refer
     paid = replace(payment(PI), invoice_number="INV-1")
     found = mismatches(SubmittedEvidence(reference=reference), paid, (PI, CH, SESSION), None)
     assert [one.key for one in found] == ([] if is_known else ["mismatch.reference"])
+
+
+@pytest.mark.parametrize(
+    ("submitted", "email", "keys"),
+    [
+        (SubmittedEvidence(email="Ada@Example.com"), "ada@example.com", []),
+        (SubmittedEvidence(email="eve@example.com"), "ada@example.com", ["mismatch.email"]),
+        (SubmittedEvidence(email="ada@example.com"), None, ["mismatch.email_unknown"]),
+        (SubmittedEvidence(charged_on=NOON.date()), None, []),
+        (SubmittedEvidence(charged_on=NOON.date() + timedelta(days=1)), None, []),
+        (SubmittedEvidence(charged_on=NOON.date() - timedelta(days=2)), None, ["mismatch.charged_on"]),
+        (SubmittedEvidence(reference="x"), None, ["mismatch.reference"]),
+        (
+            SubmittedEvidence(email="x", charged_on=NOON.date() + timedelta(days=2), reference="x"),
+            "y",
+            ["mismatch.email", "mismatch.charged_on", "mismatch.reference"],
+        ),
+    ],
+)
+def test_each_mismatch_is_named_and_has_words(submitted: SubmittedEvidence, email: str | None, keys: list[str]) -> None:
+    """In every language that we ship."""
+    found = mismatches(submitted, payment(PI), (PI,), email)
+    assert [one.key for one in found] == keys
+    for language in LANGUAGES:
+        assert all(shipped_texts().render_all(found, language))
