@@ -68,6 +68,13 @@ mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=â
 	@$(PYTHON) -m proof.mutants $(if $(LAYER),--layer $(LAYER)) $(if $(MODULE),--module $(MODULE)) $(if $(GUARDS),--guards) $(if $(FIELDS),--fields) $(if $(OWN),--own) \
 		$(if $(KINDS),--kinds) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(JSON)
 
+.PHONY: golden
+golden: .venv/.installed ## Write all golden files anew after a change that is meant, and show which differ: read them
+	@for file in $$(grep -rl '^if __name__' tests --include='golden_*.py' --include='filled_*.py' | sort); do \
+		$(PYTHON) -m $$(echo "$${file%.py}" | tr / .) > /dev/null || exit 1; \
+	done
+	@git diff --stat -- tests
+
 # Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.
 # The part of the emulator runs what is built.
 .PHONY: bench
