@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -11,16 +12,18 @@ from ledger.domain.errors import IdempotencyKeyReused, NotFound, RequestRefused,
 from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.proposals import SupportLimit
-from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.subjects import subject_of_event
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit
 from ledger.ports.store import Store
 from ledger.usecases.attribute_parked import Attribution, Replay, book_attributed, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
 from ledger.usecases.looks import record_look_at
 from ledger.usecases.record_event import record_event
 from ledger.usecases.subject_history import MOST_LISTED, subject_history
-from tools.testing.builders import ADA, POLICY, at, ordered, paid, payment, record_events
+from tests.unit.usecases.test_rounds import parked
+from tools.testing.builders import ADA, LATER, POLICY, at, ordered, paid, payment, record_events
 from tools.testing.races import assert_sound, at_once
 from tools.testing.unguarded import attribute_parked, confirm_proposal
 
@@ -275,3 +278,16 @@ def test_a_dismissal_and_a_booking_at_once_are_one_of_both(real_store: DynamoDBS
     )
     assert balance(real_store) in {1000, 2000}
     assert_sound(real_store)
+
+
+def test_what_is_parked_is_listed_oldest_first_whatever_part_of_the_index_it_is_in(any_store: Store) -> None:
+    """Two dozen events are in most of its parts; those of one instant are in one order, too."""
+    minutes = [(7 * number) % 24 // 2 for number in range(24)]
+    for number, minute in enumerate(minutes):
+        receipt = parked(number, LATER + timedelta(minutes=minute), ParkReason.NO_ACCOUNT)
+        assert any_store.commit(Commit(receipt=replace(receipt, customer_id=f"stripe:cus_{number}"))) is None
+    names = [*any_store.parked_names(Trigger.FACTS)]
+    assert [one.received_at for one in names] == [LATER + timedelta(minutes=minute) for minute in sorted(minutes)]
+    assert names == [*any_store.parked_names(Trigger.FACTS)]
+    later = [*any_store.parked_names(Trigger.FACTS, LATER + timedelta(minutes=6))]
+    assert later == [one for one in names if one.received_at >= LATER + timedelta(minutes=6)]
