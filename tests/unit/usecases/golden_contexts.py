@@ -131,7 +131,7 @@ def _word(value: object) -> str:
         case tuple():
             return ",".join(map(_word, value))
         case datetime():
-            return f"{value:%Y-%m-%dT%H:%M:%S}"
+            return value.isoformat().removesuffix("+00:00").removesuffix(":00")
         case timedelta():
             return f"{value / timedelta(minutes=1):g}min" if value else ""
         case bool():

@@ -28,7 +28,6 @@ KINDS = (
 )
 _LONG_HASH = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
-
 ALL: Mapping[str, Callable[[], FakeStore]] = {
     **LEDGERS,
     **{one.name: partial(story, one.name) for one in stories()},
@@ -96,7 +95,7 @@ def in_words(value: Any) -> str:
     """Return a value in a few words. Empty: none, no, nothing."""
     match value:
         case datetime():
-            return f"{value:%m-%dT%H:%M:%S}".removesuffix(":00")
+            return value.isoformat().removesuffix("+00:00").removesuffix(":00")
         case date():
             return value.isoformat()
         case timedelta():
