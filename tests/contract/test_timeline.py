@@ -103,6 +103,8 @@ def test_pages_of_any_size_are_the_whole_timeline(any_store: Store) -> None:
     assert any(one.words.startswith("given credits: granted (case:") for one in entries)
     for limit in (1, 2, 3, 7):
         assert whole(any_store, limit) == lines
+    assert timeline(ADA, any_store, limit=len(lines)).next is None, "what fits exactly has no next page"
+    assert timeline(ADA, any_store, limit=len(lines) - 1).next is not None
 
 
 def test_of_what_happened_at_one_instant_no_page_leaves_anything_out(any_store: Store) -> None:
@@ -168,8 +170,9 @@ def test_a_page_costs_the_same_however_much_the_account_has(new_store: Callable[
 )
 def test_a_text_that_ends_no_page_is_refused(after: str) -> None:
     """No text of a client leads out of the timeline."""
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest, match="This is not a `next` of this list") as refused:
         timeline(ADA, FakeStore(), after=after)
+    assert refused.value.field == "query.after"
 
 
 def searched(store: Store) -> Searched:
