@@ -110,6 +110,20 @@ def test_each_reason_says_what_releases_it(reason: ParkReason) -> None:
     assert by_deployment == (reason.trigger is Trigger.DEPLOYMENT)
 
 
+def test_reasons_that_differ_are_released_by_different_things() -> None:
+    """Those of a body that this release can't read by one, and so are those that only people can tell apart."""
+    said: dict[str, set[ParkReason]] = {}
+    for reason in ParkReason:
+        receipt = Receipt.__new__(Receipt)
+        object.__setattr__(receipt, "parked_reason", reason)
+        said.setdefault(release_of(receipt), set()).add(reason)
+    shared = {words: len(reasons) for words, reasons in said.items() if len(reasons) > 1}
+    assert {words.partition(" ")[0] for words in shared} <= {"This", "Another"}
+    assert not {ParkReason.PERIOD_ALREADY_PAID, ParkReason.NO_ACCOUNT, ParkReason.UNDERPAID} & {
+        reason for words in shared for reason in said[words]
+    }
+
+
 def of_another_shop(number: int, customer: int) -> bytes:
     """The payment of something that we do not sell, on a checkout of another application."""
     content = json.loads(of_a_price("pri_of_another_shop", customer))

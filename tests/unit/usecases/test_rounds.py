@@ -264,6 +264,15 @@ def test_a_new_deployment_tries_each_event_once_however_many_rounds_it_takes(bou
     assert rounds == [["evt_0", "evt_1"], ["evt_2", "evt_3"], ["evt_4"], []]
 
 
+def test_events_of_all_lists_are_tried_oldest_first_and_none_is_passed_over() -> None:
+    """Those of muted kinds and the others: a round that is cut goes on behind the one that it tried last."""
+    receipts = of_a_day(6, ParkReason.UNKNOWN_PRICE)
+    muted = [replace(one, muted_by="mute_1") if number % 2 else one for number, one in enumerate(receipts)]
+    tries = Tries(*muted)
+    rounds = [tries(LATER + timedelta(hours=hour), most=1) for hour in range(7)]
+    assert rounds == [[f"evt_{number}"] for number in range(1, 7)] + [[]]
+
+
 def test_many_events_of_a_new_deployment_delay_none_that_waits_for_facts() -> None:
     """The two kinds of work take turns."""
     tries = Tries(parked(9, LATER - timedelta(hours=1), ParkReason.NO_ACCOUNT))
