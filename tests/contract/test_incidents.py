@@ -350,6 +350,14 @@ def test_the_mail_waits_for_an_accounts_last_part_and_not_for_other_accounts(any
     assert re.search(rf"\b{2 * number}\b", written())
 
 
+def test_an_incident_can_be_about_a_week_that_ends_now(any_store: Store) -> None:
+    """No longer, and no later."""
+    with_account(any_store)
+    failed(any_store, "run_1", 5)
+    week = preview(NOW - timedelta(days=7), NOW, frozenset(), any_store, now=NOW)
+    assert (week.runs, week.to_give) == (1, 5)
+
+
 def test_a_time_that_no_incident_can_be_about_is_refused(any_store: Store) -> None:
     """Backwards, of the future, or longer than a week."""
     for since, until in ((UNTIL, SINCE), (SINCE, SINCE), (SINCE, at(91)), (NOW - timedelta(days=7, seconds=1), NOW)):

@@ -80,6 +80,18 @@ def test_without_consent_nothing_can_be_used_and_everything_is_paid_back(world: 
         assert draws(world, f"run_again_{number}").status == 402
 
 
+def test_each_order_shows_until_when_its_own_credits_are_locked(world: World) -> None:
+    """Not until when those of another one are."""
+    orders = []
+    for name in ("first", "second"):
+        orders.append(ordered(world, BARE))
+        pays(world, orders[-1], name)
+    shown = [Frontend(EVE).get(f"/orders/{order.order_id}").json["locked_until"] for order in orders]
+    locks = {lock["order_id"]: lock["until"] for lock in Frontend(EVE).get("/account").json["locks"]}
+    assert shown == [locks[order.order_id] for order in orders]
+    assert shown[0] != shown[1]
+
+
 def test_with_consent_what_is_used_is_paid_for(world: World) -> None:
     """Given with the order, or later; it counts from the confirmation on."""
     for body in (PACK, BARE):

@@ -77,6 +77,9 @@ def test_it_waits_for_a_period_that_is_not_known(since: float, until: float) -> 
     """May's money pays for no day of June."""
     store = with_periods(period(FIRST, MAY, JUNE))
     assert credited(store, since, until, JUNE + DAY) == (RecordOutcome.PARKED, ParkReason.UNKNOWN_ORIGIN)
+    (receipt,) = (one for one in store.receipts.values() if one.parked_reason)
+    assert receipt.detail.startswith("it credits a period of ")
+    assert receipt.detail.endswith(" whose payment is not known")
     assert taken(store, FIRST) == [0]
 
 

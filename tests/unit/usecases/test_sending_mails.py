@@ -291,8 +291,12 @@ def test_a_mail_whose_acceptance_was_not_learned_is_sent_again_with_the_same_id(
     store, postbox = FakeStore(), Postbox(faults=[MailUnavailable("timeout")])
     _, mail_id = bought(store)
     lease = LEASE_DURATION / timedelta(minutes=1)
-    results = [send(store, mail_id, postbox, minute) for minute in (0, lease / 2, lease, lease)]
-    assert results == [MailResult.UNCLEAR, MailResult.LEASED, MailResult.SENT, MailResult.ENDED]
+    assert send(store, mail_id, postbox, 0) is MailResult.UNCLEAR
+    (intent,) = store.mail_intents()
+    assert (intent.attempts, intent.first_sent_at, intent.leased_until) == (1, at(0), at(lease))
+    assert intent.last_error == "timeout"
+    results = [send(store, mail_id, postbox, minute) for minute in (lease / 2, lease, lease)]
+    assert results == [MailResult.LEASED, MailResult.SENT, MailResult.ENDED]
     assert [message.mail_id for message in postbox.messages] == [mail_id, mail_id]
     record = record_of(store, mail_id)
     assert record
