@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from ledger.domain.accounts import Account
+from ledger.domain.facts import RefundedItem
 from ledger.domain.lots import Lot
 from ledger.usecases.debts import refusing_debt, uncovered_debt
-from tools.testing.builders import ADA
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import ADA, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 
 LOT = Lot(
@@ -38,3 +40,15 @@ def test_what_one_purchase_has_left_does_not_lessen_the_debt_of_another() -> Non
     store = FakeStore()
     store.accounts[ADA] = account
     assert uncovered_debt(account, store) == 100
+
+
+def test_the_lines_of_one_payment_owe_each_for_itself() -> None:
+    """A line was used up and refunded by name; the credits of the other one were paid for and are no cover."""
+    first = payment().lines[0]
+    second = replace(first, line_id="1", product_id="pack_500", credits=500, amount_minor=1000)
+    store = FakeStore()
+    record_events(store, paid(replace(payment(lines=(first, second)), paid_minor=3000)))
+    draw_credits(ADA, "run_1", 1000, store, now=at(5))
+    record_events(store, event_of(replace(refund(2000), items=(RefundedItem(line_id="0", amount_minor=2000),))))
+    account = store.accounts[ADA]
+    assert account.shortfall == uncovered_debt(account, store) == 1000
