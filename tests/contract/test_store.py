@@ -642,3 +642,16 @@ def test_a_subscription_is_written_over_the_version_that_was_read_alone(any_stor
     assert any_store.commit(Commit(subscription=stored.merge(replace(later, cause="stripe:evt_3")))) is not None
     both = any_store.read(names).subscriptions["stripe:sub_1"]
     assert (both.status, both.left, both.instant) == (SubscriptionStatus.PAST_DUE, state.state_id, (state,))
+
+
+def test_a_purchase_that_was_read_has_no_new_facts(any_store: Store) -> None:
+    """Until some are added: what has none need not be written again."""
+    record_events(any_store, paid())
+    home = any_store.read(Keys(payments=frozenset({PI}))).home_of(PI)
+    assert home
+    assert not home.has_new_facts
+    assert home.with_facts(refund()).has_new_facts
+    record_events(any_store, event_of(refund()))
+    home = any_store.read(Keys(payments=frozenset({PI}))).home_of(PI)
+    assert home
+    assert not home.has_new_facts

@@ -558,7 +558,8 @@ class FakeStore:
             self.receipts[key] = replace(commit.receipt, received_at=first.received_at)
         for purchase in commit.purchases:
             names = purchase.names or frozenset({purchase.payment_id})
-            self.payments[purchase.payment_id] = replace(purchase, names=names, version=purchase.version + 1)
+            stored = replace(purchase, names=names, version=purchase.version + 1, stored_facts=purchase.facts)
+            self.payments[purchase.payment_id] = stored
         for pointer in commit.pointers:
             if not pointer.is_check:
                 self.payments[pointer.name] = replace(pointer, replaces_version=0, replaces=())

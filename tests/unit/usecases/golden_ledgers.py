@@ -111,7 +111,8 @@ def in_words(value: Any) -> str:
         case True:
             return "yes"
         case _ if is_dataclass(value):
-            shown = {field.name: _field_in_words(field, getattr(value, field.name)) for field in fields(value)}
+            compared = [field for field in fields(value) if field.compare]
+            shown = {field.name: _field_in_words(field, getattr(value, field.name)) for field in compared}
             return f"({' '.join(f'{name}={one}' for name, one in shown.items() if one)})"
         case _:
             return _LONG_HASH.sub(r"\1…", str(value)) if value else ""

@@ -13,6 +13,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy.parameters import PolicyParameters
+from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
@@ -186,3 +187,29 @@ def test_the_hold_of_shared_money_stays() -> None:
     shared = replace(dispute(), money_id=charge)
     found = disputed(Purchase(payment_id=PI).with_facts(payment(), link, other, WROTE, shared).facts, PI)
     assert (set(found.holds), [name for name in found.flags if name.startswith("contacted")]) == ({HOLD}, [])
+
+
+@pytest.mark.parametrize("reason", [RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE])
+@pytest.mark.parametrize("policy", [ON, replace(POLICY, contacted_first_from=None)], ids=["on", "off"])
+def test_a_case_is_opened_about_the_purchase_as_it_was_read(policy: PolicyParameters, reason: RefundReason) -> None:
+    """Also if nothing of it changes: what is reported meanwhile may decide otherwise, and opens the case anew."""
+
+    class Overtaken(FakeStore):
+        """A store in which a dispute is reported between the read and the write of a case."""
+
+        is_armed = False
+
+        def commit(self, commit: Commit) -> Refusal | None:
+            if self.is_armed and commit.purchases:
+                self.is_armed = False
+                record_events(self, event_of(dispute(minute=20)), now=at(20))
+            return super().commit(commit)
+
+    store = Overtaken()
+    record_events(store, paid(), now=at(1))
+    store.is_armed = True
+    case = open_case(refund_claim(reason), store, policy, now=at(30))
+    assert not store.is_armed, "the purchase is a part of the write"
+    decision = case.decision
+    assert decision
+    assert decision.rule == "open_dispute"
